@@ -1,0 +1,179 @@
+"""Bytes of a client into requests.
+
+``hiredis.Reader`` cuts requests in C but believes nearly anything: it takes integers, nulls and nested arrays, knows no
+limits, and does not say where it stands. So every chunk is first screened for headers that would make it reserve
+memory, and what it returns is proven; only then is it taken. Whatever cannot be proven is parsed again by
+``CarefulParser``, which is the truth and owns each request that a chunk's end cut in two.
+
+Where hiredis stands is found out by a probe: a request that nobody else can send is fed behind the chunk. If it comes out
+as the last request, the chunk ended between two requests; if the chunk ended inside one, the probe is swallowed by it.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import Final
+
+from hiredis import HiredisError, Reader, pack_command
+
+from .careful import CarefulParser
+
+_MANY: Final = re.compile(rb"\*[0-9]{6}").search
+_MANY_ODD: Final = re.compile(rb"[~|][0-9]{6}").search
+
+_SMALL: Final = 512
+
+_BELOW_10: Final = bytes(range(10))
+_BELOW_100: Final = bytes(range(100))
+
+
+class RequestParser:
+    """Cuts a client's stream into requests, each a list of words.
+
+    ``fault`` is set, with the requests before it returned, when the stream breaks the protocol; nothing is parsed after
+    that. ``max_bulk`` (bytes) and ``authenticated`` may be changed between calls. While ``authenticated`` is False,
+    requests are limited to 10 words of 16384 bytes; a larger one behind other requests (AUTH may be among them) waits
+    until those were run: **call** ``feed(b"")`` **after running them**.
+    """
+
+    __slots__ = ("_calm", "_careful", "_probe", "_probe_words", "_reader", "authenticated", "max_bulk")
+
+    def __init__(self, *, max_bulk: int = 512 * 1024 * 1024, probe: bytes = b"a probe for tests") -> None:
+        """``probe``: bytes that no client can guess; one who could would confuse its own connection's parser."""
+        self.max_bulk = max_bulk
+        self._probe_words = [probe]
+        self._probe = pack_command((probe,))
+        self.authenticated = True
+        self._careful = CarefulParser(max_bulk=max_bulk)
+        self._reader = Reader()
+        self._calm = True  # at the boundary of two requests of a sound stream
+
+    @property
+    def fault(self) -> str | None:
+        """The text of the protocol error (without its code), once there is one."""
+        return self._careful.fault
+
+    @property
+    def pending(self) -> int:
+        """Bytes that were fed of a request that is not complete."""
+        return self._careful.pending
+
+    def feed(self, data: bytes) -> list[list[bytes]]:
+        """The requests that ``data`` completes. Requests of no words are dropped."""
+        if not self._calm or not self.authenticated or len(data) > self.max_bulk:
+            return self._feed_carefully(data)
+        if len(data) < _SMALL and data.rfind(42) == 0:
+            # The commonest chunk is one small request. If its words stand between the line ends, it is their encoding.
+            words = data.split(b"\r\n")[2::2]
+            if pack_command(tuple(words)) == data and words:  # type: ignore[arg-type]
+                return [words]
+        if data[:1] != b"*" or _reserves_memory(data):
+            return self._feed_carefully(data)
+        requests: list[list[bytes]] = []
+        reader = self._reader
+        reader.feed(data + self._probe)
+        gets = reader.gets
+        try:
+            while request := gets():  # an empty list or a null ends it too; the careful parser goes on from there
+                requests.append(request)
+        except HiredisError:
+            pass  # it says why in words of its own; the careful parser finds the place again
+        if requests and requests[-1] == self._probe_words:
+            del requests[-1]
+            if _only_bulks(data, requests) or _proven_end(data, requests) == len(data):
+                return requests
+        self._reader = Reader()  # the old one stands inside a request, or is broken
+        end = _proven_end(data, requests)
+        if not 0 <= end <= len(data) and requests:
+            del requests[-1]  # the probe has completed it
+            end = _proven_end(data, requests)
+        if not 0 <= end <= len(data):
+            requests, end = [], 0
+        self._run_careful(data[end:], requests)
+        return requests
+
+    def _feed_carefully(self, data: bytes) -> list[list[bytes]]:
+        requests: list[list[bytes]] = []
+        if self._careful.pending and self.authenticated:
+            rest = self._run_careful(data, requests, once=True)
+            # At a boundary again, with nothing pending: the rest takes the other way through feed.
+            return requests + self.feed(rest) if rest else requests
+        self._run_careful(data, requests)
+        return requests
+
+    def _run_careful(self, data: bytes, requests: list[list[bytes]], *, once: bool = False) -> bytes:
+        careful = self._careful
+        careful.max_bulk = self.max_bulk
+        careful.authenticated = self.authenticated
+        rest = careful.feed(data, requests, once=once)
+        self._calm = not careful.pending and careful.fault is None
+        return rest
+
+
+def _reserves_memory(data: bytes) -> bool:
+    """Whether a header asks for 100,000 elements: hiredis makes the list before it has seen one of them."""
+    if _MANY(data) is not None:
+        return True
+    return (126 in data or 124 in data) and _MANY_ODD(data) is not None
+
+
+def _proven_end(data: bytes, requests: list[list[bytes]]) -> int:
+    """Where the last of ``requests`` ends, if encoding them gives the start of ``data`` to the byte; else -1."""
+    end = _counted_end(data, requests)
+    if end >= 0:
+        return end
+    try:
+        encoded = b"".join([pack_command(tuple(request)) for request in requests])  # type: ignore[arg-type]
+    except (TypeError, HiredisError):
+        return -1
+    return len(encoded) if data.startswith(encoded) else -1
+
+
+def _only_bulks(data: bytes, requests: list[list[bytes]]) -> bool:
+    """Whether hiredis can only have met arrays of bulk strings: its other types begin a line with another sign.
+
+    Words that are no bytes (integers, nulls, nested arrays) do not join. As integers the search for a sign is three times
+    cheaper than as bytes, and only where one is found it matters whether it begins a line.
+    """
+    # In this order: + = ( ~ | % >
+    if (
+        (43 in data and b"\n+" in data)
+        or (61 in data and b"\n=" in data)
+        or (40 in data and b"\n(" in data)
+        or (126 in data and b"\n~" in data)
+        or (124 in data and b"\n|" in data)
+        or (37 in data and b"\n%" in data)
+        or (62 in data and b"\n>" in data)
+    ):
+        return False
+    try:
+        b"".join(chain.from_iterable(requests))
+    except TypeError:
+        return False
+    return True
+
+
+def _counted_end(data: bytes, requests: list[list[bytes]]) -> int:
+    """The same by arithmetic, which is three times faster; -1 when it proves nothing.
+
+    With none of ``+ ( = ~ | % >`` in ``data`` and bytes for every word, hiredis can only have met arrays and bulk
+    strings, whose headers it takes in canonical form only; so lengths and counts tell where the requests end. (What
+    stands behind a bulk string in place of its line end is skipped unread, here as in the careful parser.)
+    """
+    # In this order: + = ( ~ | % > (as integers the search for one is three times cheaper).
+    if 43 in data or 61 in data or 40 in data or 126 in data or 124 in data or 37 in data or 62 in data:
+        return -1
+    try:
+        words = list(chain.from_iterable(requests))
+        sizes = bytes(list(map(len, requests + words)))  # type: ignore[operator]
+        joined = b"".join(words)  # raises for a word that is not bytes
+    except (TypeError, ValueError):  # ValueError: longer than 255
+        return -1
+    return (
+        len(joined)
+        + 4 * len(requests)
+        + 6 * len(words)
+        + len(sizes.translate(None, _BELOW_10))
+        + len(sizes.translate(None, _BELOW_100))
+    )
