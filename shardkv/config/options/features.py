@@ -1,0 +1,172 @@
+"""Options of scripts, events, logs of slow things, access control, TLS and metrics; and directives of files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..kinds import LONG_MAX, Choice, Flag, Integer, Memory, Text
+from ..listkinds import EventClasses, Ignored, Lines, Percentiles, Refused, Renames
+from ..schema import IMMUTABLE, PROTECTED, Option, Table
+from .network import PORT
+
+_TLS: Final = "TLS"
+
+
+class Observation(Table, title="slow log, latency and events"):
+    """What the node tells of itself."""
+
+    slowlog_log_slower_than = Option(
+        Integer(-1, LONG_MAX),
+        10_000,
+        "Microseconds from which a command is slow. -1: none is; 0: every one.",
+        awaits="the slow log",
+    )
+    slowlog_max_len = Option(Integer(0, LONG_MAX), 128, "How many slow commands are remembered.", awaits="the slow log")
+    latency_monitor_threshold = Option(
+        Integer(0, LONG_MAX),
+        0,
+        "Milliseconds from which an event is remembered. 0: none.",
+        awaits="the latency monitor",
+    )
+    latency_tracking = Option(
+        Flag(), True, "Whether the durations of each command are counted.", awaits="latency tracking"
+    )
+    latency_tracking_info_percentiles = Option(
+        Percentiles(),
+        (50.0, 99.0, 99.9),
+        "The percentiles of them that INFO latencystats shows.",
+        awaits="latency tracking",
+    )
+    notify_keyspace_events = Option(
+        EventClasses(),
+        "",
+        "The classes of events that are published: K by key, E by event, and the letters of the classes.",
+        awaits="keyspace notification",
+    )
+    metrics_port = Option(
+        PORT,
+        0,
+        "The port of the HTTP endpoint with metrics for Prometheus. 0: none.",
+        mutable=IMMUTABLE,
+        awaits="the metrics endpoint",
+    )
+
+
+class Scripts(Table, title="scripts"):
+    """Lua."""
+
+    busy_reply_threshold = Option(
+        Integer(0, LONG_MAX),
+        5000,
+        "Milliseconds after which clients are told that a script is busy.",
+        aliases=("lua-time-limit",),
+        awaits="scripting",
+    )
+    lua_enable_insecure_api = Option(
+        Flag(),
+        False,
+        "Whether scripts see functions that can break out of their sandbox.",
+        mutable=PROTECTED,
+        awaits="scripting",
+    )
+    lua_memory_limit = Option(
+        Memory(0, LONG_MAX), 0, "The most memory that scripts may take. 0: no limit.", awaits="scripting"
+    )
+
+
+class Access(Table, title="access control"):
+    """Users."""
+
+    aclfile = Option(Text(kept=True), "", "A file with users.", mutable=IMMUTABLE, awaits="access control")
+    acl_pubsub_default = Option(
+        Choice("allchannels", "resetchannels"), "resetchannels", "The channels of a new user.", awaits="access control"
+    )
+    acllog_max_len = Option(Integer(0, LONG_MAX), 128, "How many refusals are remembered.", awaits="access control")
+
+
+class Tls(Table, title="TLS"):
+    """Encrypted links."""
+
+    tls_port = Option(PORT, 0, "The port for clients that speak TLS. 0: none.", awaits=_TLS)
+    tls_cluster = Option(Flag(), False, "Whether the bus speaks TLS.", awaits=_TLS)
+    tls_replication = Option(Flag(), False, "Whether a replica speaks TLS to its primary.", awaits=_TLS)
+    tls_auth_clients = Option(
+        Choice("no", "yes", "optional"), "yes", "Whether clients must show a certificate.", awaits=_TLS
+    )
+    tls_cert_file = Option(Text(), "", "This node's certificate.", awaits=_TLS)
+    tls_key_file = Option(Text(), "", "Its key.", awaits=_TLS)
+    tls_key_file_pass = Option(Text(), "", "The password of that key.", sensitive=True, awaits=_TLS)
+    tls_client_cert_file = Option(Text(), "", "The certificate to show to other nodes. Empty: the same.", awaits=_TLS)
+    tls_client_key_file = Option(Text(), "", "Its key.", awaits=_TLS)
+    tls_client_key_file_pass = Option(Text(), "", "The password of that key.", sensitive=True, awaits=_TLS)
+    tls_ca_cert_file = Option(Text(), "", "The certificates of the authorities to trust, in one file.", awaits=_TLS)
+    tls_ca_cert_dir = Option(Text(), "", "The same as a folder.", awaits=_TLS)
+    tls_dh_params_file = Option(Text(), "", "Parameters of the Diffie-Hellman exchange.", awaits=_TLS)
+    tls_protocols = Option(
+        Text(), "", 'The versions to allow, such as "TLSv1.2 TLSv1.3". Empty: the library\'s choice.', awaits=_TLS
+    )
+    tls_ciphers = Option(Text(), "", "The ciphers to allow up to TLS 1.2.", awaits=_TLS)
+    tls_ciphersuites = Option(Text(), "", "The cipher suites to allow in TLS 1.3.", awaits=_TLS)
+    tls_prefer_server_ciphers = Option(Flag(), False, "Whether the node's order of ciphers counts.", awaits=_TLS)
+    tls_session_caching = Option(Flag(), True, "Whether sessions can be resumed.", awaits=_TLS)
+    tls_session_cache_size = Option(Integer(0), 20_480, "How many sessions are remembered.", awaits=_TLS)
+    tls_session_cache_timeout = Option(Integer(0), 300, "For how many seconds.", awaits=_TLS)
+
+
+class Directives(Table, title="directives"):
+    """Lines of a file or command line that CONFIG does not know."""
+
+    rename_command = Option(
+        Renames(),
+        (),
+        "Gives a command another name; an empty one takes the command away.",
+        mutable=IMMUTABLE,
+        file_only=True,
+    )
+    user = Option(
+        Lines(),
+        (),
+        "A user and their rules, as in ACL SETUSER.",
+        mutable=IMMUTABLE,
+        file_only=True,
+        sensitive=True,
+        awaits="access control",
+    )
+    loadmodule = Option(
+        Refused("modules are not supported: shardkv cannot load code made for redis-server"),
+        None,
+        "A module to load: refused, for they are made for redis-server.",
+        mutable=IMMUTABLE,
+        file_only=True,
+    )
+    sentinel = Option(
+        Refused("sentinel directive while not in sentinel mode"),
+        None,
+        "Sentinel's own options: refused, for there is no Sentinel mode.",
+        mutable=IMMUTABLE,
+        file_only=True,
+    )
+    list_max_ziplist_entries = Option(
+        Ignored(),
+        None,
+        "Replaced by list-max-listpack-size.",
+        mutable=IMMUTABLE,
+        file_only=True,
+        no_effect="Redis 3.2 gave it up, and files still hold it",
+    )
+    list_max_ziplist_value = Option(
+        Ignored(),
+        None,
+        "Replaced by list-max-listpack-size.",
+        mutable=IMMUTABLE,
+        file_only=True,
+        no_effect="Redis 3.2 gave it up, and files still hold it",
+    )
+    lua_replicate_commands = Option(
+        Ignored(),
+        None,
+        "Scripts replicate what they do.",
+        mutable=IMMUTABLE,
+        file_only=True,
+        no_effect="Redis 7.0 gave it up, and files still hold it",
+    )
