@@ -1,0 +1,263 @@
+"""One numbered database: a dict per hash slot, the expiry times beside it, and a count.
+
+``values[slot]`` maps a key to its value; ``expires[slot]`` is None or maps a key to its expiry time in Unix milliseconds. The two lists
+are what the tuned commands touch directly; everybody else uses the methods. A string is ``bytes`` (``int`` after INCR, ``bytearray`` after
+APPEND and its kin), any other type an object of ``shardkv.values``.
+
+A slot that holds very many keys (a hash tag) becomes ``Buckets``, which has the same small interface and can be walked in steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..values.buckets import Buckets
+from ..values.deadlines import Deadlines
+from .slots import SLOT_COUNT, SLOT_MASK, key_slot
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from collections.abc import Callable
+
+Value: TypeAlias = Any
+Slot: TypeAlias = "dict[bytes, Value] | Buckets[Value]"
+
+#: A slot with more keys than this is walked in steps.
+LARGE_SLOT: Final = 1024
+
+
+class Database:
+    """The keys of one database. All times are Unix milliseconds."""
+
+    __slots__ = (
+        "access",
+        "attended",
+        "clock",
+        "dirty",
+        "expires",
+        "expiring",
+        "filled",
+        "hash_times",
+        "index",
+        "live",
+        "misses",
+        "now",
+        "place",
+        "served",
+        "size",
+        "values",
+    )
+
+    def __init__(self, index: int, served: bytearray) -> None:
+        self.index = index
+        self.values: list[Slot] = [{} for _ in range(SLOT_COUNT)]
+        self.expires: list[dict[bytes, int] | None] = [None] * SLOT_COUNT
+        self.served = served  #: 1 where a plain request for the slot is answered here; shared by all databases
+        self.access: list[int] = [0] * SLOT_COUNT  #: when the slot was last used, in seconds
+        self.size = 0
+        self.expiring = 0
+        self.filled = 0  #: the largest slot seen, for weighing random picks
+        self.live: list[int] = []  #: the slots that hold keys, in no order
+        self.place: dict[int, int] = {}  #: where in ``live`` a slot stands
+        self.now = 0  #: the time of the batch that is running
+        self.clock = 0  #: the same in seconds
+        self.misses = 0  #: of the tuned commands, which count as hits at first
+        self.dirty = 0
+        self.hash_times = Deadlines()  #: the hashes that have fields which expire, each with the first time or an earlier
+        self.attended = False  #: somebody watches, waits for, caches or listens to keys
+
+    # ---- single keys
+
+    def get(self, key: bytes) -> Value | None:
+        """The value, whether expired or not, or None."""
+        return self.values[key_slot(key)].get(key)
+
+    def expired(self, key: bytes, slot: int) -> bool:
+        """Whether the key has an expiry time that has passed."""
+        times = self.expires[slot]
+        if times is None:
+            return False
+        at = times.get(key)
+        return at is not None and at < self.now
+
+    def put(self, key: bytes, value: Value) -> bool:
+        """Store a value and leave the expiry as it is. True if the key is new."""
+        slot = key_slot(key)
+        held = self.values[slot]
+        before = len(held)
+        held[key] = value
+        after = len(held)
+        if after == before:
+            return False
+        self.grown(slot, after)
+        return True
+
+    def grown(self, slot: int, count: int) -> None:
+        """Book a new key in ``slot``, which has ``count`` keys now. For those who write ``values`` directly."""
+        self.size += 1
+        if count > self.filled:
+            self.filled = count
+        if count == 1:
+            self.place[slot] = len(self.live)
+            self.live.append(slot)
+        elif count > LARGE_SLOT:
+            held = self.values[slot]
+            if type(held) is dict:
+                self.values[slot] = Buckets(held)
+
+    def _emptied(self, slot: int) -> None:
+        """Take a slot out of ``live``: the last one moves into its place."""
+        place = self.place.pop(slot)
+        last = self.live.pop()
+        if last != slot:
+            self.live[place] = last
+            self.place[last] = place
+
+    def remove(self, key: bytes) -> Value | None:
+        """Take a key and its expiry out; its value, or None if it was not there."""
+        slot = key_slot(key)
+        held = self.values[slot]
+        value: Value | None = held.pop(key, None)
+        if value is None:
+            return None
+        self.size -= 1
+        if not held:
+            self._emptied(slot)
+        times = self.expires[slot]
+        if times is not None and times.pop(key, None) is not None:
+            self._one_less(slot, times)
+        return value
+
+    def expiry(self, key: bytes) -> int | None:
+        """The expiry time, or None."""
+        times = self.expires[key_slot(key)]
+        return None if times is None else times.get(key)
+
+    def expire_at(self, key: bytes, at: int | None) -> None:
+        """Set or (None) clear the expiry time of a key that exists."""
+        slot = key_slot(key)
+        times = self.expires[slot]
+        if at is None:
+            if times is not None and times.pop(key, None) is not None:
+                self._one_less(slot, times)
+            return
+        if times is None:
+            times = self.expires[slot] = {}
+        before = len(times)
+        times[key] = at
+        self.expiring += len(times) - before
+
+    def _one_less(self, slot: int, times: dict[bytes, int]) -> None:
+        self.expiring -= 1
+        if not times:
+            self.expires[slot] = None
+
+    # ---- many keys
+
+    def clear(self) -> None:
+        """Forget every key. The old slots are dropped as a whole, for whoever frees them in the background."""
+        self.values = [{} for _ in range(SLOT_COUNT)]
+        self.expires = [None] * SLOT_COUNT
+        self.size = self.expiring = self.filled = 0
+        self.live = []
+        self.place = {}
+        self.hash_times = Deadlines()
+
+    def keys_in_slot(self, slot: int, count: int) -> list[bytes]:
+        """Up to ``count`` keys of a slot."""
+        return list(islice(self.values[slot], count))
+
+    def count_in_slot(self, slot: int) -> int:
+        """How many keys a slot has."""
+        return len(self.values[slot])
+
+    def drop_slot(self, slot: int) -> int:
+        """Forget all keys of a slot; how many there were."""
+        count = len(self.values[slot])
+        if not count:
+            return 0
+        self._emptied(slot)
+        self.values[slot] = {}
+        times = self.expires[slot]
+        if times is not None:
+            self.expiring -= len(times)
+            self.expires[slot] = None
+        self.size -= count
+        return count
+
+    def __iter__(self) -> Iterator[bytes]:
+        for held in self.values:
+            yield from held
+
+    def items(self) -> Iterator[tuple[bytes, Value]]:
+        """All pairs, slot by slot."""
+        for held in self.values:
+            yield from held.items()
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """Walk from ``cursor`` (0: the beginning) until ``count`` keys were met; the next cursor (0: the end) and the keys.
+
+        The low 14 bits of a cursor are the slot, the rest the place inside a large slot. A walk passes at most 16384 slots, and
+        small slots are returned whole, so the cursor means the same on any node that holds the slot.
+        """
+        slot = cursor & SLOT_MASK
+        inner = cursor >> 14
+        found: list[bytes] = []
+        values = self.values
+        while True:
+            held = values[slot]
+            if held:
+                if isinstance(held, Buckets):
+                    inner, bucket = held.step(inner)
+                    found.extend(bucket)
+                    if inner:
+                        if len(found) >= count:
+                            return inner << 14 | slot, found
+                        continue
+                else:
+                    found.extend(held)
+            inner = 0
+            slot += 1
+            if slot == SLOT_COUNT:
+                return 0, found
+            if len(found) >= count:
+                return slot, found
+
+    def choose(self, rng: Random) -> bytes | None:
+        """A random key, or None when there are none, in O(1).
+
+        A slot that holds keys is drawn and weighed by how many, through rejection against the largest slot seen. Where the slots are
+        very uneven (one hash tag holds nearly all keys) the draws are bounded, at the price of a small bias.
+        """
+        live = self.live
+        if not live:
+            return None
+        for _ in range(64):
+            held = self.values[live[rng.randrange(len(live))]]
+            if rng.randrange(self.filled) < len(held):
+                break
+        if isinstance(held, Buckets):
+            return held.choose(rng)
+        return next(islice(held, rng.randrange(len(held)), None))
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        assert self.size == sum(len(held) for held in self.values)
+        assert sorted(self.live) == [slot for slot, held in enumerate(self.values) if held]
+        assert all(self.live[place] == slot for slot, place in self.place.items())
+        assert self.expiring == sum(len(times) for times in self.expires if times is not None)
+        for slot, held in enumerate(self.values):
+            assert all(key_slot(key) == slot for key in held)
+            times = self.expires[slot]
+            assert times is None or times
+            assert times is None or all(key in held for key in times)
+
+
+def glob_keys(database: Database, matches: Callable[[bytes], bool]) -> list[bytes]:
+    """All live keys that match, in slot order (KEYS)."""
+    return [
+        key for slot, held in enumerate(database.values) if held for key in held if matches(key) and not database.expired(key, slot)
+    ]

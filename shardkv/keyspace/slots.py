@@ -1,0 +1,30 @@
+"""From a key to its hash slot.
+
+CRC16/XMODEM of the key, or of its hash tag: the bytes between the first ``{`` and the first ``}`` after it, if there are any.
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from typing import Final
+
+SLOT_COUNT: Final = 16384
+SLOT_MASK: Final = SLOT_COUNT - 1
+
+
+def hash_tag(key: bytes) -> bytes:
+    """The part of ``key`` that is hashed."""
+    start = key.find(b"{")
+    if start < 0:
+        return key
+    end = key.find(b"}", start + 1)
+    if end <= start + 1:
+        return key
+    return key[start + 1 : end]
+
+
+def key_slot(key: bytes) -> int:
+    """The slot (0 to 16383) of ``key``."""
+    if key.find(b"{") < 0:
+        return crc_hqx(key, 0) & SLOT_MASK
+    return crc_hqx(hash_tag(key), 0) & SLOT_MASK

@@ -1,0 +1,168 @@
+"""A mapping of bytes that can be walked in steps with a cursor that survives growth.
+
+A Python dict cannot be entered in its middle, so a large one is kept as many small ones: linear hashing by the low bits of a hash
+that is the same in every process (CRC-32), so that a cursor means the same on another node. Each bucket stands for all hashes
+that end in its ``level`` low bits, and buckets split one at a time: no insert ever rehashes everything.
+
+A cursor is a hash; buckets are visited in the order of their bit-reversed suffixes, in which a split only divides an interval.
+So an element that is present from start to end of a walk is returned at least once, however the mapping grows or shrinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from random import Random
+
+V = TypeVar("V")
+
+_TARGET: Final = 256  #: mean size of a bucket: small enough to walk in one step, large enough to cost no memory
+_THIN: Final = _TARGET // 2  #: below this mean size buckets are merged
+_SPARSE: Final = 16  #: below this mean size keys are counted off
+_LARGEST: Final = 3 * _TARGET  #: hardly ever is a bucket larger: those not split yet hold up to twice the mean
+_BITS: Final = 32
+
+
+class Buckets(Generic[V]):
+    """A dict of bytes to values in many small dicts; the part of dict's interface that the keyspace and the values use."""
+
+    __slots__ = ("_count", "_dicts", "_level", "_split")
+
+    def __init__(self, items: Mapping[bytes, V]) -> None:
+        self._level = max(1, (len(items) // _TARGET).bit_length())
+        self._split = 0
+        self._dicts: list[dict[bytes, V]] = [{} for _ in range(1 << self._level)]
+        self._count = 0
+        for key, value in items.items():
+            self[key] = value
+
+    def _bucket(self, key: bytes) -> dict[bytes, V]:
+        digest = crc32(key)
+        index = digest & ((1 << self._level) - 1)
+        if index < self._split:
+            index = digest & ((2 << self._level) - 1)
+        return self._dicts[index]
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._bucket(key)
+
+    def __getitem__(self, key: bytes) -> V:
+        return self._bucket(key)[key]
+
+    def get(self, key: bytes) -> V | None:
+        """The value, or None."""
+        return self._bucket(key).get(key)
+
+    def __setitem__(self, key: bytes, value: V) -> None:
+        bucket = self._bucket(key)
+        before = len(bucket)
+        bucket[key] = value
+        if len(bucket) != before:
+            self._count += 1
+            if self._count > _TARGET * len(self._dicts):
+                self._grow()
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._bucket(key)[key]
+        self._count -= 1
+        if self._count < _THIN * len(self._dicts):
+            self._shrink()
+
+    def pop(self, key: bytes, default: V | None = None) -> V | None:
+        """Remove and return, or ``default``."""
+        bucket = self._bucket(key)
+        if key in bucket:
+            value = bucket.pop(key)
+            self._count -= 1
+            if self._count < _THIN * len(self._dicts):
+                self._shrink()
+            return value
+        return default
+
+    def __iter__(self) -> Iterator[bytes]:
+        for bucket in self._dicts:
+            yield from bucket
+
+    def keys(self) -> Iterator[bytes]:
+        """All keys."""
+        return iter(self)
+
+    def items(self) -> Iterator[tuple[bytes, V]]:
+        """All pairs."""
+        for bucket in self._dicts:
+            yield from bucket.items()
+
+    def values(self) -> Iterator[V]:
+        """All values."""
+        for bucket in self._dicts:
+            yield from bucket.values()
+
+    def _grow(self) -> None:
+        """Split one bucket: about half of it moves to a new one at the end."""
+        old = self._dicts[self._split]
+        bit = 1 << self._level
+        moved = {key: value for key, value in old.items() if crc32(key) & bit}
+        for key in moved:
+            del old[key]
+        self._dicts.append(moved)
+        self._split += 1
+        if self._split == bit:
+            self._level += 1
+            self._split = 0
+
+    def _shrink(self) -> None:
+        """Merge the last bucket into the one it was split from, so that choosing stays cheap while all is deleted."""
+        if len(self._dicts) <= 2:
+            return
+        if not self._split:
+            self._level -= 1
+            self._split = 1 << self._level
+        self._split -= 1
+        self._dicts[self._split].update(self._dicts.pop())
+
+    def step(self, cursor: int) -> tuple[int, dict[bytes, V]]:
+        """The bucket at ``cursor`` (0 to start) and the next cursor, 0 when the walk is over."""
+        bits = self._level
+        index = cursor & ((1 << bits) - 1)
+        if index < self._split:
+            bits += 1
+            index = cursor & ((1 << bits) - 1)
+        after = (_reverse(index, bits) + 1) & ((1 << bits) - 1)
+        return _reverse(after, bits), self._dicts[index]
+
+    def choose(self, rng: Random) -> bytes:
+        """A random key, each about as likely, in O(1). The mapping must not be empty."""
+        dicts, random = self._dicts, rng.random
+        while True:
+            bucket = dicts[int(random() * len(dicts))]
+            place = int(random() * max(_LARGEST, len(bucket)))
+            if place < len(bucket):
+                return next(islice(bucket, place, None))
+            if self._count < len(dicts) * _SPARSE:
+                # Next to nothing is left in the least number of buckets.
+                return next(islice(self, int(random() * self._count), None))
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        assert self._count == sum(len(bucket) for bucket in self._dicts)
+        assert len(self._dicts) == (1 << self._level) + self._split
+        for index, bucket in enumerate(self._dicts):
+            bits = self._level + (1 if index < self._split or index >= 1 << self._level else 0)
+            assert all(crc32(key) & ((1 << bits) - 1) == index for key in bucket)
+
+
+def _reverse(number: int, bits: int) -> int:
+    """``number`` with its low ``bits`` bits in the other order."""
+    result = 0
+    for _ in range(bits):
+        result = result << 1 | number & 1
+        number >>= 1
+    return result
