@@ -1,0 +1,138 @@
+"""Suspicion, failure by majority, recovery; and whether the cluster as a whole may serve.
+
+PFAIL is a private suspicion: a ping unanswered, and nothing else heard, for longer than the node timeout. Gossip
+carries it, and a node that suspects another while a majority of the primaries with slots says the same marks it FAIL
+and tells everyone, who believe it without asking. The majority is of all primaries with slots, those that fail
+included: two halves of a split cluster can never both have one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .core import Core
+from .messages import Fail
+from .nodes import ALL_SLOTS, FAIL, FAILING, PFAIL, Node, NodeId
+from .peers import Peer
+
+_REPORT_LIFE = 2
+"""Node timeouts for which somebody's report that a node fails is worth anything."""
+
+
+def reports(core: Core, peer: Peer) -> int:
+    """How many others say that a node fails, stale reports dropped."""
+    if peer.reports:
+        horizon = core.now - _REPORT_LIFE * core.settings.node_timeout
+        peer.reports = {node: when for node, when in peer.reports.items() if when >= horizon}
+    return len(peer.reports)
+
+
+def suspect(core: Core, peer: Peer) -> None:
+    """Mark a node PFAIL, and FAIL at once if enough others wait for our word."""
+    core.view = core.view.flag(peer.id, on=PFAIL)
+    core.suspects[peer.id] = None
+    core.log("verbose", f"*** NODE {peer.id} possibly failing")
+    condemn_if_agreed(core, peer)
+
+
+def trust(core: Core, peer: Peer) -> None:
+    """A node answered: the suspicion is gone, and FAIL too where that harms nobody."""
+    flags = core.view.nodes[peer.id].flags
+    if flags & PFAIL:
+        core.view = core.view.flag(peer.id, off=PFAIL)
+        core.suspects.pop(peer.id, None)
+    elif flags & FAIL:
+        pardon_if_safe(core, peer)
+
+
+def condemn_if_agreed(core: Core, peer: Peer) -> None:
+    """Mark a suspected node FAIL and tell everyone, if a majority suspects it."""
+    node = core.view.nodes[peer.id]
+    if not node.flags & PFAIL or node.flags & FAIL:
+        return
+    if reports(core, peer) + core.view.me.votes < core.view.quorum:
+        return
+    core.log("notice", f"Marking node {node.id} ({node.human_nodename}) as failing (quorum reached).")
+    mark_failed(core, peer)
+    core.broadcast(Fail(core.header, node.id))
+
+
+def mark_failed(core: Core, peer: Peer) -> None:
+    """Set FAIL in place of PFAIL."""
+    core.view = core.view.flag(peer.id, on=FAIL, off=PFAIL)
+    core.suspects.pop(peer.id, None)
+    peer.fail_time = core.now
+
+
+def pardon_if_safe(core: Core, peer: Peer) -> None:
+    """Clear FAIL from a node that is reachable again.
+
+    One without slots decides nothing and is pardoned at once. One with slots may be about to lose them to a replica's
+    election: only when nobody has taken them for two node timeouts is it the owner again.
+    """
+    node = core.view.nodes[peer.id]
+    named = f"{node.id} ({node.human_nodename})"
+    if node.is_replica or not node.slots:
+        what = "replica" if node.is_replica else "master without slots"
+        core.log("notice", f"Clear FAIL state for node {named}:{what} is reachable again.")
+    elif core.now - peer.fail_time > 2 * core.settings.node_timeout:
+        core.log(
+            "notice",
+            f"Clear FAIL state for node {named}: is reachable again and nobody is serving its slots after some time.",
+        )
+    else:
+        return
+    core.view = core.view.flag(node.id, off=FAIL)
+
+
+def hear_report(core: Core, reporter: Node, peer: Peer, flags: int) -> None:
+    """A primary with slots told in gossip how it sees a node."""
+    if flags & FAILING:
+        if reporter.id not in peer.reports:
+            core.log("verbose", f"Node {reporter.id} reported node {peer.id} as not reachable.")
+        peer.reports[reporter.id] = core.now
+        condemn_if_agreed(core, peer)
+    elif peer.reports.pop(reporter.id, None) is not None:
+        core.log("verbose", f"Node {reporter.id} reported node {peer.id} is back online.")
+
+
+def hear_verdict(core: Core, reporter: NodeId, accused: NodeId) -> None:
+    """A known node says that a majority has marked another FAIL."""
+    node = core.view.nodes.get(accused)
+    if node is None or accused == core.view.myself or node.flags & FAIL:
+        return
+    core.log("notice", f"FAIL message received from {reporter} about {accused}")
+    mark_failed(core, core.peers[accused])
+
+
+def assess(core: Core) -> None:
+    """Decide whether this node may serve clients, and when to think again (``core.health_due``)."""
+    view, settings, now = core.view, core.settings, core.now
+    core.health_due = float("inf")
+    waiting_from_start = core.started + settings.writable_delay
+    if view.me.is_primary and view.state == "fail" and now < waiting_from_start:
+        core.health_due = waiting_from_start
+        return
+    voters = [node for node in view.nodes.values() if node.votes]
+    reachable = sum(1 for node in voters if not node.flags & FAILING)
+    healthy = True
+    if settings.require_full_coverage:
+        covered = 0
+        for node in voters:
+            if not node.failing:
+                covered |= node.slots
+        healthy = covered == ALL_SLOTS
+    if reachable < view.quorum:
+        healthy = False
+        # Only a change of the view or of time brings us here again: until then we are in a minority.
+        core.minority_until = float("inf")
+    elif core.minority_until > now:
+        core.minority_until = now
+    state = "ok" if healthy else "fail"
+    if state == view.state:
+        return
+    if healthy and view.me.is_primary and now < core.minority_until + settings.rejoin_delay:
+        core.health_due = core.minority_until + settings.rejoin_delay
+        return
+    core.log("warning", f"Cluster state changed: {state}")
+    core.view = replace(view, state="ok" if healthy else "fail")

@@ -1,0 +1,206 @@
+"""What a node believes about the cluster: an immutable value. A change makes the next view.
+
+The view holds what is agreed on or persisted: who there is, who owns which slot by which epoch, which slots are on the
+move. When a node was last heard changes by the second and is kept beside it (``peers.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from .nodes import ALL_SLOTS, HANDSHAKE, MASTER, MYSELF, PFAIL, SLAVE, SLOTS, Node, NodeId, ranges_of, slots_of
+
+State: TypeAlias = Literal["ok", "fail"]
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """``nodes`` has the own node too, always. ``migrating`` and ``importing`` name the other side by slot."""
+
+    myself: NodeId
+    nodes: Mapping[NodeId, Node]
+    current_epoch: int = 0
+    last_vote_epoch: int = 0
+    migrating: Mapping[int, NodeId] = field(default_factory=dict)
+    importing: Mapping[int, NodeId] = field(default_factory=dict)
+    state: State = "fail"
+
+    @classmethod
+    def alone(cls, node: Node) -> ClusterView:
+        """The view of a node that has just been born: it knows itself."""
+        return cls(node.id, {node.id: replace(node, flags=node.flags | MYSELF)})
+
+    # What it says ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def me(self) -> Node:
+        """The own node."""
+        return self.nodes[self.myself]
+
+    @cached_property
+    def my_shard_primary(self) -> Node:
+        """The primary whose slots and epoch this node speaks for: itself, or the one it follows (itself while
+        unknown)."""
+        return self.nodes.get(self.me.primary or self.myself, self.me)
+
+    @cached_property
+    def owners(self) -> tuple[NodeId | None, ...]:
+        """The owner by slot. Built once a view, on first use."""
+        owners: list[NodeId | None] = [None] * SLOTS
+        for node in self.nodes.values():
+            for start, end in ranges_of(node.slots):
+                owners[start : end + 1] = [node.id] * (end + 1 - start)
+        return tuple(owners)
+
+    @cached_property
+    def assigned(self) -> int:
+        """The set of slots that have an owner."""
+        assigned = 0
+        for node in self.nodes.values():
+            assigned |= node.slots
+        return assigned
+
+    @cached_property
+    def quorum(self) -> int:
+        """How many primaries with slots make a majority of them all, those that fail included."""
+        return sum(1 for node in self.nodes.values() if node.slots) // 2 + 1
+
+    @property
+    def max_epoch(self) -> int:
+        """The greatest epoch that this node has heard of."""
+        return max(self.current_epoch, *(node.config_epoch for node in self.nodes.values()))
+
+    def owner_of(self, slot: int) -> Node | None:
+        """The node that owns ``slot``, or None."""
+        owner = self.owners[slot]
+        return None if owner is None else self.nodes[owner]
+
+    def replicas_of(self, primary: NodeId) -> list[Node]:
+        """The replicas of a primary, in the order in which they were met."""
+        return [node for node in self.nodes.values() if node.primary == primary]
+
+    def endpoint_epoch(self, node: Node) -> int:
+        """The config epoch a node speaks with: a replica's is its primary's."""
+        return self.nodes[node.primary].config_epoch if node.primary is not None else node.config_epoch
+
+    # What it becomes ------------------------------------------------------------------------------------------------
+
+    def with_nodes(self, nodes: Iterable[Node]) -> ClusterView:
+        """With these nodes added, or put in the place of their former selves."""
+        return replace(self, nodes={**self.nodes, **{node.id: node for node in nodes}})
+
+    def amend(self, node: NodeId, **changes: Any) -> ClusterView:
+        """With fields of one node changed; the same view if they were so already."""
+        old = self.nodes[node]
+        new = replace(old, **changes)
+        return self if new == old else replace(self, nodes={**self.nodes, node: new})
+
+    def flag(self, node: NodeId, on: int = 0, off: int = 0) -> ClusterView:
+        """With flags of one node set and cleared."""
+        return self.amend(node, flags=self.nodes[node].flags & ~off | on)
+
+    def without(self, gone: Iterable[NodeId]) -> ClusterView:
+        """Without these nodes: their slots are nobody's, their replicas follow nobody, moves with them are off."""
+        leaving = dict.fromkeys(gone)
+        nodes = {
+            node.id: replace(node, primary=None) if node.primary in leaving else node
+            for node in self.nodes.values()
+            if node.id not in leaving
+        }
+        return replace(
+            self,
+            nodes=nodes,
+            migrating={slot: node for slot, node in self.migrating.items() if node not in leaving},
+            importing={slot: node for slot, node in self.importing.items() if node not in leaving},
+        )
+
+    def rename(self, old: NodeId, new: Node) -> ClusterView:
+        """With a node that was known under a makeshift id under its true one, at its former place."""
+        return replace(self, nodes={n.id: n for n in (new if i == old else n for i, n in self.nodes.items())})
+
+    def assign(self, node: NodeId, slots: int) -> ClusterView:
+        """With this set of slots owned by ``node``, whoever owned them. A slot that is not mine does not migrate
+        away."""
+        nodes = dict(self.nodes)
+        for other in self.nodes.values():
+            if other.slots & slots:
+                nodes[other.id] = replace(other, slots=other.slots & ~slots)
+        nodes[node] = replace(nodes[node], slots=nodes[node].slots | slots)
+        return replace(self, nodes=nodes)._settled()
+
+    def unassign(self, slots: int) -> ClusterView:
+        """With this set of slots owned by nobody."""
+        nodes = {n.id: replace(n, slots=n.slots & ~slots) if n.slots & slots else n for n in self.nodes.values()}
+        return replace(self, nodes=nodes)._settled()
+
+    def _settled(self) -> ClusterView:
+        migrating = {slot: to for slot, to in self.migrating.items() if self.me.slots >> slot & 1}
+        return self if len(migrating) == len(self.migrating) else replace(self, migrating=migrating)
+
+    def promote(self, node: NodeId) -> ClusterView:
+        """With a node that followed another turned into a primary, without slots."""
+        return self.amend(node, flags=self.nodes[node].flags & ~SLAVE | MASTER, primary=None)
+
+    def follow(self, node: NodeId, primary: NodeId | None) -> ClusterView:
+        """With a node turned into a replica of ``primary`` (None: one not known yet). Slots it had are nobody's."""
+        old = self.nodes[node]
+        shard = self.nodes[primary].shard_id if primary is not None else old.shard_id
+        # A replica has no epoch of its own: it speaks with its primary's, or wins one in an election.
+        view = self.amend(
+            node, flags=old.flags & ~MASTER | SLAVE, primary=primary, slots=0, config_epoch=0, shard_id=shard
+        )
+        return replace(view, migrating={}, importing={}) if node == self.myself else view
+
+    def bump(self) -> ClusterView:
+        """With the own config epoch above all others, without asking anybody."""
+        epoch = self.max_epoch + 1
+        return replace(self, current_epoch=epoch).amend(self.myself, config_epoch=epoch)
+
+    # What it must hold ----------------------------------------------------------------------------------------------
+
+    def differs_durably(self, other: ClusterView) -> bool:
+        """Whether nodes.conf would be another. Strangers and private suspicions (PFAIL) are not in it."""
+        if (self.current_epoch, self.last_vote_epoch) != (other.current_epoch, other.last_vote_epoch):
+            return True
+        if self.migrating != other.migrating or self.importing != other.importing or self.myself != other.myself:
+            return True
+        if self.nodes is other.nodes:
+            return False
+        for node in self.nodes.values():
+            before = other.nodes.get(node.id)
+            if before is node or node.flags & HANDSHAKE:
+                continue
+            if before is None or before.flags & HANDSHAKE:
+                return True
+            if _sure(before) != _sure(node):
+                return True
+        return any(node.id not in self.nodes and not node.flags & HANDSHAKE for node in other.nodes.values())
+
+    def check(self) -> None:
+        """Assert what must hold of every view."""
+        seen = 0
+        for key, node in self.nodes.items():
+            assert key == node.id
+            # A slot has one owner.
+            assert not seen & node.slots
+            assert 0 <= node.slots <= ALL_SLOTS
+            seen |= node.slots
+            # A node has one role, and only a primary owns slots.
+            assert bool(node.flags & MASTER) != bool(node.flags & SLAVE) or node.flags & HANDSHAKE
+            assert not (node.flags & SLAVE and node.slots)
+            # Only a replica follows, and somebody who is there.
+            assert node.primary is None or (node.flags & SLAVE and node.primary in self.nodes and node.primary != key)
+            assert bool(node.flags & MYSELF) == (key == self.myself)
+            assert node.config_epoch <= self.current_epoch or node.flags & HANDSHAKE
+        # A slot that migrates away is mine.
+        assert all(self.me.slots >> slot & 1 for slot in self.migrating)
+        assert all(0 <= slot < SLOTS for slot in self.importing)
+        assert slots_of(seen) == tuple(slot for slot, owner in enumerate(self.owners) if owner is not None)
+
+
+def _sure(node: Node) -> Node:
+    """The node without private suspicion."""
+    return replace(node, flags=node.flags & ~PFAIL) if node.flags & PFAIL else node

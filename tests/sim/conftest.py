@@ -1,0 +1,31 @@
+"""Worlds for the simulation tests. ``SEED=n`` replays a run, ``NODES=n`` sizes the large world."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.sim.network import Cluster
+
+NODE_TIMEOUT = 2.0
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of this run; printed with a failure."""
+    return int(os.environ.get("SEED", "1"))
+
+
+@pytest.fixture
+def cluster(seed: int) -> Cluster:
+    """Five primaries that know each other and share the slots."""
+    world = Cluster(5, seed, node_timeout=NODE_TIMEOUT)
+    world.form()
+    return world
+
+
+@pytest.fixture
+def strangers(seed: int) -> Cluster:
+    """Three nodes that have not met."""
+    return Cluster(3, seed, node_timeout=NODE_TIMEOUT)

@@ -1,0 +1,388 @@
+"""A whole cluster in one process: machines, a virtual network between them, and one heap of what happens when.
+
+Everything is decided by one seed: the heap is ordered by (time, sequence), each machine has its own ``Random``, and
+messages travel as the immutable objects they are. Two runs of the same story with the same seed give the same
+``trace``, on any machine. A failing test prints the seed; ``SEED=n`` in the environment replays it.
+
+The network is TCP as the bus sees it: a dial to a dead host is refused, one into a partition hangs; a closed link is
+noticed at the other end unless a partition swallows it; and, harsher than TCP, single messages may be lost.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from shardkv.cluster import nodesconf
+from shardkv.cluster.effects import (
+    Answer,
+    Connect,
+    Disconnect,
+    DropSlots,
+    Effect,
+    Follow,
+    Log,
+    Persist,
+    Route,
+    Send,
+)
+from shardkv.cluster.events import Event, LinkLost, LinkUp, Ordered, Received, Tick
+from shardkv.cluster.machine import ClusterMachine
+from shardkv.cluster.messages import Message
+from shardkv.cluster.nodes import FAIL, HANDSHAKE, Node
+from shardkv.cluster.orders import AddSlots, MeetNode, Order, SetConfigEpoch
+from shardkv.cluster.settings import Settings
+from shardkv.cluster.view import ClusterView
+from shardkv.errors import ReplyError
+from shardkv.resp.replies import OK
+
+START = 1_700_000_000.0
+PORT, BUS_PORT = 7000, 17000
+_WIRE_MIN, _WIRE_MAX = 0.0005, 0.002
+
+
+class Link:
+    """One connection: who dialled, who accepted, and the number it has at either end."""
+
+    __slots__ = ("accepted", "acceptor", "dialled", "dialler", "open")
+
+    def __init__(self, dialler: str, dialled: int, acceptor: str, accepted: int) -> None:
+        self.dialler, self.dialled = dialler, dialled
+        self.acceptor, self.accepted = acceptor, accepted
+        self.open = True
+
+    def other(self, name: str) -> tuple[str, int]:
+        """The other end and the link's number there."""
+        if name == self.dialler:
+            return self.acceptor, self.accepted
+        return self.dialler, self.dialled
+
+
+@dataclass
+class Host:
+    """One node's place in the world: it outlives the process that runs there."""
+
+    name: str
+    ip: str
+    disk: ClusterView
+    settings: Settings
+    machine: ClusterMachine | None = None
+    links: dict[int, Link] = field(default_factory=dict)
+    accepted: int = 0
+    lives: int = 0
+    tick_at: float = float("inf")
+    skew: float = 0.0
+    routed: ClusterView | None = None
+    following: str | None = None
+    dropped: list[tuple[int, ...]] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
+    answers: dict[int, Any] = field(default_factory=dict)
+
+
+class Cluster:
+    """The world. Verbs change it; ``wait`` lets time pass."""
+
+    def __init__(self, count: int, seed: int = 0, **settings: Any) -> None:
+        """``count`` nodes named ``n0``, ``n1`` ..., running and strangers to each other."""
+        self.seed = seed
+        self.rng = Random(f"{seed}/network")
+        self.now = START
+        self.loss = 0.0
+        self.delay = 0.0
+        self.cuts: dict[tuple[str, str], None] = {}
+        self.trace = 0
+        self.events = 0
+        self.messages = 0
+        self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._sequence = 0
+        self._tickets = 0
+        self.hosts: dict[str, Host] = {}
+        self.by_ip: dict[str, Host] = {}
+        for index in range(count):
+            self.add(f"n{index}", Settings(**settings))
+
+    # Making it ------------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, settings: Settings) -> Host:
+        """A new node, started."""
+        index = len(self.hosts)
+        ip = f"10.0.{index >> 8}.{index & 255}"
+        birth = Random(f"{self.seed}/{name}/birth")
+        node = Node(f"{birth.getrandbits(160):040x}", port=PORT, bus_port=BUS_PORT)
+        host = self.hosts[name] = self.by_ip[ip] = Host(name, ip, ClusterView.alone(node), settings)
+        self._boot(host)
+        return host
+
+    def _boot(self, host: Host) -> None:
+        host.lives += 1
+        machine_rng = Random(f"{self.seed}/{host.name}/{host.lives}")
+        host.machine = ClusterMachine(host.disk, host.settings, machine_rng, self.now + host.skew)
+        host.tick_at = float("inf")
+        self._schedule_tick(host)
+
+    def form(self, slots_for: Iterable[str] | None = None) -> None:
+        """Join all nodes by MEET through the first, share out the slots, and wait until everyone agrees.
+
+        As redis-cli does it, each node gets its own epoch first: collisions settle too, but slowly.
+        """
+        self.join(slots_for)
+        self.until(self.agreed, 120, "the cluster forms")
+
+    def join(self, slots_for: Iterable[str] | None = None) -> None:
+        """The orders of ``form``, without waiting for what comes of them."""
+        names = list(self.hosts)
+        for epoch, name in enumerate(names, 1):
+            assert self.order(name, SetConfigEpoch(epoch)) == OK
+        owners = list(slots_for if slots_for is not None else names)
+        for index, name in enumerate(owners):
+            first, last = 16384 * index // len(owners), 16384 * (index + 1) // len(owners) - 1
+            assert self.order(name, AddSlots(((first, last),))) == OK
+        for name in names[1:]:
+            self.meet(names[0], name)
+
+    # Verbs ----------------------------------------------------------------------------------------------------------
+
+    def order(self, name: str, order: Order) -> Any:
+        """Give a node an order and return its reply, an error as a ``ReplyError`` value."""
+        self._tickets += 1
+        self._handle(self.hosts[name], Ordered(order, self._tickets))
+        return self.hosts[name].answers.pop(self._tickets)
+
+    def meet(self, name: str, other: str) -> None:
+        """CLUSTER MEET at ``name`` with the address of ``other``."""
+        assert self.order(name, MeetNode(self.hosts[other].ip, PORT, BUS_PORT)) == OK
+
+    def crash(self, *names: str) -> None:
+        """Kill -9: what is on disk stays, the links break."""
+        for name in names:
+            host = self.hosts[name]
+            host.machine = None
+            host.tick_at = float("inf")
+            for number in list(host.links):
+                self._close(host, number)
+
+    def restart(self, *names: str, ip: str | None = None) -> None:
+        """Start crashed nodes again from their nodes.conf, through its text; perhaps at another address."""
+        for name in names:
+            host = self.hosts[name]
+            view = nodesconf.load(nodesconf.dump(host.disk))
+            assert host.machine is None
+            assert view is not None
+            host.disk = view
+            if ip is not None:
+                del self.by_ip[host.ip]
+                host.ip, self.by_ip[ip] = ip, host
+            self._boot(host)
+
+    def wipe(self, name: str) -> None:
+        """Lose a crashed node's disk: it will come back as a stranger."""
+        self.hosts[name].disk = ClusterView.alone(
+            Node(f"{self.rng.getrandbits(160):040x}", port=PORT, bus_port=BUS_PORT)
+        )
+
+    def wipe_table(self, name: str) -> None:
+        """Have a crashed node forget everyone else: it died before it could write them down."""
+        disk = self.hosts[name].disk
+        self.hosts[name].disk = ClusterView.alone(disk.me)
+
+    def partition(self, *sides: Iterable[str]) -> None:
+        """Nothing passes between nodes of different sides."""
+        groups = [list(side) for side in sides]
+        for group in groups:
+            for other in groups:
+                if group is not other:
+                    self.cut(group, other)
+
+    def cut(self, senders: Iterable[str], receivers: Iterable[str]) -> None:
+        """Nothing that ``senders`` send reaches ``receivers``; the way back stays open."""
+        receivers = list(receivers)
+        for sender in senders:
+            for receiver in receivers:
+                self.cuts[sender, receiver] = None
+
+    def heal(self) -> None:
+        """All partitions, losses and delays end."""
+        self.cuts.clear()
+        self.loss = self.delay = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Let this much time pass."""
+        end = self.now + seconds
+        heap = self._heap
+        while heap and heap[0][0] <= end:
+            self.now, _, action, arguments = heappop(heap)
+            action(*arguments)
+        self.now = end
+
+    def until(self, condition: Callable[[], bool], limit: float, story: str) -> float:
+        """Wait until it is so, looking ten times a second; returns how long it took. Fails after ``limit`` seconds."""
+        start = self.now
+        while not condition():
+            assert self.now - start < limit, f"not within {limit} s: {story} (seed {self.seed})"
+            self.wait(0.1)
+        return self.now - start
+
+    # What is so -----------------------------------------------------------------------------------------------------
+
+    def machine(self, name: str) -> ClusterMachine:
+        """The running machine of a node."""
+        machine = self.hosts[name].machine
+        assert machine is not None, f"{name} is down"
+        return machine
+
+    def view(self, name: str) -> ClusterView:
+        """What a running node believes."""
+        return self.machine(name).view
+
+    def id(self, name: str) -> str:
+        """A node's id, also while it is down."""
+        host = self.hosts[name]
+        return host.machine.view.myself if host.machine is not None else host.disk.myself
+
+    def up(self) -> list[str]:
+        """The names of the running nodes."""
+        return [host.name for host in self.hosts.values() if host.machine is not None]
+
+    def agreed(self, names: Iterable[str] | None = None) -> bool:
+        """Whether these nodes (all that run) say ok and believe the same of each other and of the slots."""
+        names = list(names if names is not None else self.up())
+        views = [self.view(name) for name in names]
+        if any(view.state != "ok" for view in views):
+            return False
+        ids = {view.myself for view in views}
+        first = _beliefs(views[0])
+        return ids <= set(views[0].nodes) and all(_beliefs(view) == first for view in views[1:])
+
+    def failed(self, name: str, seen_by: str) -> bool:
+        """Whether a node is marked FAIL by another."""
+        return bool(self.view(seen_by).nodes[self.id(name)].flags & FAIL)
+
+    def check(self) -> None:
+        """Every view holds together, what was persisted is read back the same, and routing follows the view."""
+        for name in self.up():
+            host, view = self.hosts[name], self.view(name)
+            view.check()
+            again = nodesconf.load(nodesconf.dump(host.disk))
+            assert again is not None
+            assert not again.differs_durably(host.disk)
+            assert host.routed is not None
+            assert not host.routed.differs_durably(view)
+            assert host.routed.state == view.state
+
+    # The machinery --------------------------------------------------------------------------------------------------
+
+    def _at(self, when: float, action: Callable[..., None], *arguments: Any) -> None:
+        self._sequence += 1
+        heappush(self._heap, (when, self._sequence, action, arguments))
+
+    def _wire(self) -> float:
+        return self.now + _WIRE_MIN + self.rng.random() * (_WIRE_MAX - _WIRE_MIN + self.delay)
+
+    def _schedule_tick(self, host: Host) -> None:
+        assert host.machine is not None
+        # Never sooner than a millisecond: a driver's loop is not faster either.
+        when = max(host.machine.deadline - host.skew, self.now + 0.001)
+        if when < host.tick_at or host.tick_at <= self.now:
+            host.tick_at = when
+            self._at(when, self._tick, host, host.lives)
+
+    def _tick(self, host: Host, life: int) -> None:
+        if host.lives != life or host.machine is None or host.tick_at > self.now:
+            return
+        host.tick_at = float("inf")
+        self._handle(host, Tick())
+
+    def _handle(self, host: Host, event: Event) -> None:
+        assert host.machine is not None
+        self.events += 1
+        self.trace = zlib.crc32(f"{self.now:.6f} {host.name} {type(event).__name__}".encode(), self.trace)
+        for effect in host.machine.handle(event, self.now + host.skew):
+            self._perform(host, effect)
+        self._schedule_tick(host)
+
+    def _perform(self, host: Host, effect: Effect) -> None:
+        kind = type(effect)
+        if kind is Send:
+            assert isinstance(effect, Send)
+            self._send(host, effect)
+            return
+        self.trace = zlib.crc32(_diary(effect), self.trace)
+        if isinstance(effect, Connect):
+            self._at(self._wire(), self._dial, host, host.lives, effect)
+        elif isinstance(effect, Disconnect):
+            self._close(host, effect.link)
+        elif isinstance(effect, Persist):
+            host.disk = effect.view
+        elif isinstance(effect, Route):
+            host.routed = effect.view
+        elif isinstance(effect, Follow):
+            host.following = effect.primary
+        elif isinstance(effect, DropSlots):
+            host.dropped.append(effect.slots)
+        elif isinstance(effect, Answer):
+            host.answers[effect.ticket] = effect.reply
+        elif isinstance(effect, Log):
+            host.logs.append(effect.text)
+
+    def _dial(self, host: Host, life: int, dial: Connect) -> None:
+        if host.lives != life or host.machine is None:
+            return
+        target = self.by_ip.get(dial.ip)
+        there = target.name if target is not None else ""
+        if (host.name, there) in self.cuts or (there, host.name) in self.cuts:
+            return  # the SYN or its answer is swallowed: the dial hangs
+        if target is None or target.machine is None or dial.port != BUS_PORT:
+            self._at(self._wire(), self._inform, host, life, LinkLost(dial.link))
+            return
+        target.accepted += 1
+        link = Link(host.name, dial.link, target.name, -target.accepted)
+        host.links[link.dialled] = target.links[link.accepted] = link
+        self._at(self._wire(), self._inform, host, life, LinkUp(dial.link))
+
+    def _send(self, host: Host, send: Send) -> None:
+        self.messages += 1
+        link = host.links.get(send.link)
+        if link is None:
+            return
+        there, number = link.other(host.name)
+        if (host.name, there) in self.cuts or (self.loss and self.rng.random() < self.loss):
+            return
+        self._at(self._wire(), self._deliver, link, self.hosts[there], number, host.ip, send.message)
+
+    def _deliver(self, link: Link, host: Host, number: int, peer_ip: str, message: Message) -> None:
+        if link.open and host.machine is not None:
+            self._handle(host, Received(number, message, peer_ip, host.ip))
+
+    def _inform(self, host: Host, life: int, event: Event) -> None:
+        if host.lives == life and host.machine is not None:
+            self._handle(host, event)
+
+    def _close(self, host: Host, number: int) -> None:
+        link = host.links.pop(number, None)
+        if link is None:
+            return
+        link.open = False
+        there, other_number = link.other(host.name)
+        other = self.hosts[there]
+        other.links.pop(other_number, None)
+        if (host.name, there) not in self.cuts:
+            self._at(self._wire(), self._inform, other, other.lives, LinkLost(other_number))
+
+
+def _diary(effect: Effect) -> bytes:
+    """An effect for the trace: enough to tell two histories apart."""
+    if isinstance(effect, Persist | Route):
+        view = effect.view
+        return f"{type(effect).__name__} {view.current_epoch} {','.join(view.nodes)} {view.state}".encode()
+    if isinstance(effect, Answer) and isinstance(effect.reply, ReplyError):
+        return effect.reply.text.encode()
+    return repr(effect).encode()
+
+
+def _beliefs(view: ClusterView) -> dict[str, Node]:
+    """What all nodes must come to agree on, free of who is speaking."""
+    return {node.id: replace(node, flags=node.flags & 15) for node in view.nodes.values() if not node.flags & HANDSHAKE}
