@@ -1,0 +1,180 @@
+"""One node, wired: configuration, engine, client sockets, cluster bus, timers, signals. The nursery at the end is the
+whole tree of tasks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import trio
+
+from shardkv.commands.versions import REDIS_VERSION, SHARDKV_VERSION
+from shardkv.config import Config, ConfigFault, Line, cmdline, conffile
+from shardkv.engine.engine import Engine
+
+from . import clock, process
+from .cluster import ClusterNode, NodesFileFault
+from .listeners import ListenFault, listen_tcp, listen_unix
+from .logs import Log
+from .reactor import Reactor
+from .timers import expire_keys, sample, sweep_clients
+from .world import NodeWorld
+
+ReadFiles = Callable[[str], "list[tuple[str, str]]"]
+
+#: How long clients that have replies outstanding are given when the node stops.
+FAREWELL_SECONDS: Final = 0.05
+
+
+class StartFault(Exception):
+    """The node cannot start; ``str()`` is one line for the user."""
+
+
+def run(line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable[[], str]) -> int:
+    """Run a node by its command line until it is told to stop; the exit code. Raises ConfigFault and StartFault."""
+    config, config_file = configure(line, read_file=read_file, read_stdin=read_stdin)
+    try:
+        os.chdir(config.dir or ".")
+    except OSError as error:
+        raise StartFault(f"cannot change to the folder of 'dir' ({config.dir}): {error.strerror}") from error
+    config.assign(Config.dir, str(Path.cwd()))
+    if config.daemonize:
+        process.go_to_background()
+    log = Log(str(Path(config.logfile).absolute()) if config.logfile else "", config.loglevel)
+    node = Node(config, config_file, log)
+    try:
+        node.open()
+    except ListenFault as fault:
+        log("warning", f"Warning: {fault}")
+        log("warning", f"Failed listening on port {config.port} (tcp), aborting.")
+        if log.path:
+            raise StartFault(f"failed listening on port {config.port}: {fault}") from fault
+        return 1
+    except NodesFileFault as fault:
+        log("warning", str(fault))
+        if log.path:
+            raise StartFault(str(fault)) from fault
+        return 1
+    return trio.run(node.serve)
+
+
+def configure(
+    line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable[[], str]
+) -> tuple[Config, Path | None]:
+    """The options from file, standard input and command line, in that order. Raises ConfigFault and StartFault."""
+    lines: list[Line] = []
+    config_file = None
+    if line.file is not None:
+        config_file = Path(line.file).absolute()
+        try:
+            text = read_file(str(config_file))[0][1]
+        except OSError as error:
+            raise StartFault(f"can't open config file '{line.file}': {error.strerror}") from error
+        lines += conffile.read(text, str(config_file), read_file)
+    if line.from_stdin:
+        lines += conffile.read(read_stdin(), "standard input", read_file)
+    lines += line.lines
+    config = Config()
+    config.load(lines)
+    return config, config_file
+
+
+class Node:
+    """The parts of one node and how they hang together."""
+
+    def __init__(self, config: Config, config_file: Path | None, log: Log) -> None:
+        self.config = config
+        self.log = log
+        self.random = Random(secrets.randbits(128))
+        self.world = NodeWorld(config, log, config_file, secrets.token_hex(20))
+        self.engine = Engine(config, self.world, self.random, clock.stopwatch)
+        self.cluster: ClusterNode | None = None
+        self.reactor: Reactor
+        self._pid_file: Path | None = None
+
+    def open(self) -> None:
+        """Bind every socket and read nodes.conf: what can fail, fails before the node says that it is ready."""
+        config = self.config
+        log = self.log
+        log("warning", "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+        log(
+            "warning",
+            f"Redis version={REDIS_VERSION}, bits=64, shardkv version={SHARDKV_VERSION}, pid={os.getpid()}, "
+            "just started",
+        )
+        log("warning", "Configuration loaded")
+        allowed = process.raise_descriptor_limit(config.maxclients)
+        if allowed < config.maxclients:
+            log(
+                "warning",
+                f"The system allows descriptors for {allowed} clients only; maxclients has been reduced to it.",
+            )
+            config.set([(b"maxclients", b"%d" % allowed)])
+        self.reactor = Reactor(self.engine, log)
+        self.world.reactor = self.reactor
+        if config.port:
+            self.reactor.listen(listen_tcp(config.bind, config.port, config.tcp_backlog))
+        if config.unixsocket:
+            self.reactor.listen([listen_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog)])
+        if config.cluster_enabled:
+            self.cluster = ClusterNode(self.engine, self.reactor, config, log, Path(config.cluster_config_file))
+            self.cluster.open()
+        self.engine.begin(clock.unix_ms())
+        mode = "cluster" if config.cluster_enabled else "standalone"
+        log.raw(f"                shardkv {SHARDKV_VERSION} (Redis {REDIS_VERSION}), {mode} mode\n")
+        log.raw(f"                Port: {config.port}\n                PID: {os.getpid()}\n\n")
+        if config.pidfile or config.daemonize:
+            self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
+            if not process.write_pid_file(self._pid_file):
+                log("warning", f"Failed to write PID file: {self._pid_file}")
+
+    async def serve(self) -> int:
+        """Serve until a signal or SHUTDOWN; the exit code."""
+        process.tune_collector()
+        self.world.startup_memory = process.resident_bytes()
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+            self.log("notice", "Server initialized")
+            async with trio.open_nursery() as nursery:
+                if self.cluster is not None:
+                    await nursery.start(self.cluster.run)
+                nursery.start_soon(self.reactor.run)
+                nursery.start_soon(expire_keys, self.engine, self.reactor)
+                nursery.start_soon(sweep_clients, self.reactor)
+                nursery.start_soon(sample, self.engine)
+                nursery.start_soon(self._obey_signals, signals)
+                if self.config.port:
+                    self.log("notice", "Ready to accept connections tcp")
+                if self.config.unixsocket:
+                    self.log("notice", "Ready to accept connections unix")
+                await self.world.stopping.wait()
+                nursery.cancel_scope.cancel()
+        self._say_goodbye()
+        return 0
+
+    async def _obey_signals(self, signals: object) -> None:
+        async for number in signals:  # type: ignore[attr-defined]
+            if number == signal.SIGHUP:
+                continue  # a terminal that closes is no reason to stop
+            if self.world.stopping.is_set():
+                os._exit(1)
+            self.log("warning", f"Received {signal.Signals(number).name} scheduling shutdown...")
+            self.world.stopping.set()
+
+    def _say_goodbye(self) -> None:
+        self.reactor.close_all()
+        if self.cluster is not None:
+            self.cluster.close()
+        if self.config.unixsocket:
+            Path(self.config.unixsocket).unlink(missing_ok=True)
+        if self._pid_file is not None:
+            self.log("notice", "Removing the pid file.")
+            self._pid_file.unlink(missing_ok=True)
+        self.log("warning", "Redis is now ready to exit, bye bye...")
+
+
+__all__ = ["ConfigFault", "StartFault", "run"]

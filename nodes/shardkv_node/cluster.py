@@ -1,0 +1,214 @@
+"""The cluster side of a node: machine, bus and nodes.conf, and what they mean for the engine."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from random import Random
+from socket import socket
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from shardkv.cluster import nodesconf
+from shardkv.cluster.events import Reconfigured
+from shardkv.cluster.machine import ClusterMachine
+from shardkv.cluster.nodes import MASTER, Node, NodeId
+from shardkv.cluster.orders import Order
+from shardkv.cluster.routing import served_bitmap
+from shardkv.cluster.settings import Endpoint, Settings
+from shardkv.cluster.view import ClusterView
+from shardkv.engine.engine import Engine
+
+from . import clock
+from .bus import Bus
+from .buslinks import BusLimits
+from .disk import FileLock, write_atomically
+from .driver import ClusterDriver
+from .listeners import listen_tcp
+from .reactor import Reactor
+
+if TYPE_CHECKING:
+    from shardkv.config import Config
+
+    from .logs import Log
+
+#: The bus port is this much above the client port unless ``cluster-port`` says otherwise.
+BUS_PORT_OFFSET = 10_000
+
+
+class NodesFileFault(Exception):
+    """nodes.conf cannot be used; ``str()`` is one line."""
+
+
+class ClusterNode:
+    """Implements ``shardkv.commands.host.ClusterPort`` for the engine."""
+
+    def __init__(self, engine: Engine, reactor: Reactor, config: Config, log: Log, path: Path) -> None:
+        self._engine = engine
+        self._reactor = reactor
+        self._config = config
+        self._log = log
+        self._path = path.absolute()
+        self._clock = clock.SteadyClock()
+        self._lock: FileLock
+        self._listening: list[socket]
+        self.machine: ClusterMachine
+        self.bus: Bus
+        self.driver: ClusterDriver
+
+    # ---- start and stop
+
+    def open(self) -> None:
+        """Lock and read nodes.conf, or begin as a new node, and bind the bus port. Raises NodesFileFault and
+        ListenFault."""
+        try:
+            self._lock = FileLock(self._path)
+        except BlockingIOError as error:
+            raise NodesFileFault(
+                f"Sorry, the cluster configuration file {self._path} is already used by a different "
+                "Redis Cluster node. "
+                "Please make sure that different nodes use different cluster configuration files."
+            ) from error
+        except OSError as error:
+            raise NodesFileFault(f"Can't open {self._path} in order to acquire a lock: {error.strerror}") from error
+        view = self._read()
+        self.machine = ClusterMachine(view, self.settings(), Random(secrets.randbits(128)), self._clock())
+        self._listening = listen_tcp(self._config.bind, view.me.bus_port, self._config.tcp_backlog)
+        secret = self._config.cluster_auth_secret
+        if not secret:
+            self._log(
+                "warning",
+                "The cluster bus is open: whoever reaches its port can join. Set cluster-auth-secret to close it.",
+            )
+        self.bus = Bus(
+            deliver=self._deliver,
+            log=self._log,
+            clock=self._clock,
+            secret=secret,
+            limits=BusLimits(sendbuf=self._config.cluster_link_sendbuf_limit),
+        )
+        self.driver = ClusterDriver(
+            self.machine,
+            self.bus,
+            persist=self._persist,
+            route=self._route,
+            follow=self._follow,
+            drop_slots=self._drop_slots,
+            deliver=self._publish,
+            log=self._log,
+            clock=self._clock,
+        )
+        self._engine.cluster = self
+        self._engine.served[:] = bytes(len(self._engine.served))
+        self._engine.world.on_options_changed.append(self._options_changed)  # type: ignore[attr-defined]
+
+    def _read(self) -> ClusterView:
+        port = self._config.port or self._config.tls_port
+        bus_port = self._config.cluster_port or port + BUS_PORT_OFFSET
+        try:
+            text = self._path.read_text(encoding="utf-8", errors="surrogateescape")
+        except FileNotFoundError:
+            text = ""
+        except OSError as error:
+            raise NodesFileFault(f"Loading the cluster node config from {self._path}: {error.strerror}") from error
+        if not text:
+            identity = secrets.token_hex(20)
+            self._log("notice", f"No cluster configuration found, I'm {identity}")
+            return ClusterView.alone(
+                Node(identity, ip="", port=port, bus_port=bus_port, flags=MASTER, shard_id=secrets.token_hex(20))
+            )
+        try:
+            view = nodesconf.load(text)
+        except nodesconf.NodesConfFault as fault:
+            raise NodesFileFault(f"Unrecoverable error: corrupted cluster config file {self._path}: {fault}") from fault
+        if view is None:
+            raise NodesFileFault(
+                f"Unrecoverable error: corrupted cluster config file {self._path}: no node in it is this one"
+            )
+        self._log("notice", f"Node configuration loaded, I'm {view.myself}")
+        return view.amend(view.myself, port=port, bus_port=bus_port, tls_port=self._config.tls_port)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve the bus and the machine's deadlines until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.bus.run, self._listening)
+            nursery.start_soon(self.driver.run)
+            task_status.started()
+
+    def close(self) -> None:
+        """Write nodes.conf a last time and give the lock back."""
+        try:
+            self._persist(self.machine.view)
+        except OSError as error:
+            self._log("warning", f"Could not save the cluster configuration: {error.strerror}")
+        self._lock.release()
+
+    # ---- what the machine wants done
+
+    def _deliver(self, event: Any) -> None:
+        self.driver.submit(event)
+        self._reactor.flush_woken()
+
+    def _persist(self, view: ClusterView) -> None:
+        write_atomically(self._path, nodesconf.dump(view).encode("utf-8", "surrogateescape"))
+
+    def _route(self, view: ClusterView) -> None:
+        self._engine.served[:] = served_bitmap(view)
+        # A replica serves the shard channels of its primary's slots.
+        shard = view.my_shard_primary.id
+        self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard)
+
+    def _follow(self, primary: NodeId | None) -> None:
+        """Replication does not exist yet: a replica is attached in the view, and redirects its clients to the
+        primary."""
+
+    def _drop_slots(self, slots: tuple[int, ...]) -> None:
+        for database in self._engine.databases:
+            if database is not None:
+                for slot in slots:
+                    database.drop_slot(slot)
+
+    def _publish(self, channel: bytes, payload: bytes, sharded: bool) -> None:
+        self._engine.deliver(channel, payload, sharded)
+
+    # ---- options
+
+    def settings(self) -> Settings:
+        """The cluster's options as the machine reads them."""
+        config = self._config
+        return Settings(
+            node_timeout=config.cluster_node_timeout / 1000,
+            require_full_coverage=config.cluster_require_full_coverage,
+            allow_reads_when_down=config.cluster_allow_reads_when_down,
+            allow_pubsubshard_when_down=config.cluster_allow_pubsubshard_when_down,
+            allow_replica_migration=config.cluster_allow_replica_migration,
+            no_failover=config.cluster_replica_no_failover,
+            preferred_endpoint=Endpoint(config.cluster_preferred_endpoint_type),
+            announce_ip=config.cluster_announce_ip,
+            announce_port=config.cluster_announce_port,
+            announce_tls_port=config.cluster_announce_tls_port,
+            announce_bus_port=config.cluster_announce_bus_port,
+            announce_hostname=config.cluster_announce_hostname,
+            announce_human_nodename=config.cluster_announce_human_nodename,
+            forget_ttl=config.cluster_blacklist_ttl,
+        )
+
+    def _options_changed(self, names: frozenset[str]) -> None:
+        if any(name.startswith("cluster-") for name in names):
+            self.driver.submit(Reconfigured(self.settings()))
+            self._route(self.machine.view)
+
+    # ---- what the commands ask
+
+    def order(self, order: Order) -> Any:
+        """Carry out a CLUSTER command that changes something; its reply."""
+        return self.driver.order(order)
+
+    def links(self) -> list[Any]:
+        """Records of the bus links."""
+        return list(self.bus.statistics().links)
+
+    def links_exceeded(self) -> int:
+        """How many links were closed because too much waited for them."""
+        return self.bus.statistics().sendbuf_exceeded

@@ -1,0 +1,84 @@
+"""The process around the node: descriptors, memory figures, pid file, background."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+from pathlib import Path
+
+#: Descriptors that the node needs beside its clients'.
+RESERVED_DESCRIPTORS = 64
+
+
+def raise_descriptor_limit(clients: int) -> int:
+    """Ask the system for descriptors for so many clients; how many clients it allows."""
+    wanted = clients + RESERVED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        target = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        try:
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (target, max(target, hard) if hard != resource.RLIM_INFINITY else hard)
+            )
+        except (OSError, ValueError):
+            target = soft
+        soft = target
+    if soft == resource.RLIM_INFINITY:
+        return clients
+    return max(1, min(clients, soft - RESERVED_DESCRIPTORS))
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process, in bytes."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return usage if sys.platform == "darwin" else usage * 1024
+
+
+def machine_bytes() -> int:
+    """Memory of the machine, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def cpu_seconds() -> tuple[float, float, float, float]:
+    """System and user time of this process, then of its children."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_stime, own.ru_utime, children.ru_stime, children.ru_utime
+
+
+def tune_collector() -> None:
+    """Keep the cycle collector away from the data.
+
+    What lives long is frozen, young objects are looked at in larger portions, and the oldest generation is never
+    walked by itself: a pass over a
+    million containers would stall every client. The engine makes no cycles on the way of a request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 1_000_000_000)
+
+
+def go_to_background() -> None:
+    """Detach from the terminal (``daemonize yes``). Must run before trio and threads."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(quiet, standard)
+    if quiet > 2:
+        os.close(quiet)
+
+
+def write_pid_file(path: Path) -> bool:
+    """Write the process id; False if that is impossible (the node goes on, as Redis does)."""
+    try:
+        path.write_text(f"{os.getpid()}\n")
+    except OSError:
+        return False
+    return True

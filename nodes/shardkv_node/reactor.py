@@ -1,0 +1,496 @@
+"""The data plane: every client socket of the node, owned by one trio task.
+
+The task waits for the poller's own descriptor, then polls it itself for up to ``ROUNDS_SECONDS`` before it goes back
+to trio, so that the bus, the timers and the other
+tasks are never starved. While clients keep it busy a round that finds nothing ready waits in the kernel for the next
+request (a millisecond at most): going through
+trio's scheduler for each would cost more than the request. For each ready socket: one ``recv``, all complete requests,
+one ``send``. What a socket does not take stays
+with its connection until it is writable again.
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from shardkv.commands.session import Session
+from shardkv.engine.engine import Engine
+from shardkv.resp.parser import RequestParser
+
+from .clock import stopwatch, unix_ms
+from .poller import READ, WRITE, make_poller
+
+if TYPE_CHECKING:
+    from shardkv.config import Config
+
+#: How long clients are served before other tasks get their turn.
+ROUNDS_SECONDS: Final = 0.002
+#: How long a round waits for a request.
+WAIT_SECONDS: Final = 0.001
+#: One read. Larger than a pipeline, small enough that nobody holds the node for long.
+RECEIVE: Final = 65536
+#: A client that leaves this many bytes of replies unread is not read from until it takes some, whatever its output
+#: limit says.
+UNREAD_MAX: Final = 64 * 1024 * 1024
+#: New connections in one round.
+ACCEPTS_MAX: Final = 64
+#: Out of file descriptors: how long the listeners rest.
+ACCEPT_REST_SECONDS: Final = 0.1
+
+_DENIED: Final = (
+    b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for "
+    b"the default user. In this mode connections are only accepted from the loopback interface. If you want to "
+    b"connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable "
+    b"protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by "
+    b"connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly "
+    b"accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively"
+    b" you can just disable the protected mode by editing the Redis configuration file, and setting the "
+    b"protected mode option to 'no', and then restarting the server. 3) If you started the server manually just"
+    b" for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for"
+    b" the default user. NOTE: You only need to do one of the above things in order for the server to start "
+    b"accepting connections from the outside.\r\n"
+)
+
+
+class Connection:
+    """One client socket: its parser, its session, and the replies that it has not taken yet."""
+
+    __slots__ = ("interest", "parser", "receive", "send", "session", "sock", "unsent", "unsent_at")
+
+    def __init__(self, sock: socket.socket, session: Session, parser: RequestParser) -> None:
+        self.sock = sock
+        self.receive = sock.recv
+        self.send = sock.send
+        self.session = session
+        self.parser = parser
+        self.unsent: list[bytes] = []
+        self.unsent_at = 0  #: bytes of the first piece that are sent already
+        self.interest = READ
+
+
+class Reactor:
+    """All client connections. ``log(level, text)`` writes a line."""
+
+    def __init__(self, engine: Engine, log: Callable[[str, str], None]) -> None:
+        self._engine = engine
+        self._config: Config = engine.config
+        self._stats = engine.stats
+        self._probe = secrets.token_bytes(16)
+        self._log = log
+        self._poller = make_poller()
+        self._connections: dict[int, Connection] = {}
+        self._by_session: dict[int, Connection] = {}
+        self._listeners: dict[int, socket.socket] = {}
+        self._woken: dict[Session, None] = {}
+        self._resting_until = 0.0
+
+    # ---- set-up
+
+    def listen(self, socks: Iterable[socket.socket]) -> None:
+        """Accept clients from these listening sockets."""
+        for sock in socks:
+            self._listeners[sock.fileno()] = sock
+            self._poller.register(sock.fileno(), READ)
+
+    def stop_listening(self) -> None:
+        """Close the listening sockets."""
+        for fd, sock in self._listeners.items():
+            self._poller.unregister(fd)
+            sock.close()
+        self._listeners.clear()
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    def close_all(self) -> None:
+        """Send what can be sent at once and close every connection."""
+        for connection in list(self._connections.values()):
+            self._flush(connection)
+            self._drop(connection)
+        self.stop_listening()
+        self._poller.close()
+
+    # ---- the loop
+
+    async def run(self) -> None:
+        """Serve clients until cancelled."""
+        engine = self._engine
+        while True:
+            deadline = engine.deadline
+            if deadline is None:
+                await trio.lowlevel.wait_readable(self._poller.fileno())
+            else:
+                with trio.move_on_after(max(0.0, (deadline - unix_ms()) / 1000)):
+                    await trio.lowlevel.wait_readable(self._poller.fileno())
+            self._rounds()
+            if engine.deadline is not None and unix_ms() >= engine.deadline:
+                self.tick()
+
+    def tick(self) -> None:
+        """Let the engine end what has lasted long enough, and send what that makes."""
+        self._engine.tick(unix_ms())
+        self._serve_woken()
+
+    def _rounds(self) -> None:
+        poll = self._poller.poll
+        until = stopwatch() + ROUNDS_SECONDS
+        wait = 0.0
+        while True:
+            ready = poll(wait)
+            if not ready:
+                return
+            wait = WAIT_SECONDS
+            self._engine.begin(unix_ms())
+            for fd, bits in ready:
+                connection = self._connections.get(fd)
+                if connection is None:
+                    if fd in self._listeners:
+                        self._accept(self._listeners[fd])
+                    continue
+                if bits & WRITE:
+                    self._flush(connection)
+                    if connection.session.closed:
+                        continue
+                if bits & ~WRITE:
+                    self._receive(connection)
+            if self._woken:
+                self._serve_woken()
+            if stopwatch() >= until:
+                return
+
+    # ---- one connection
+
+    def _receive(self, connection: Connection) -> None:
+        session = connection.session
+        parser = connection.parser
+        try:
+            data = connection.receive(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(connection)
+            return
+        self._stats.bytes_in += len(data)
+        requests = parser.feed(data)
+        if requests:
+            try:
+                self._engine.run(session, requests)
+            except Exception as error:
+                self._bug(session, error)
+            if not parser.authenticated:
+                self._know_better(connection)
+        if not parser.settled:
+            self._unsettled(connection)
+        if session.out:
+            self._send(connection)
+        elif session.close_after_reply:
+            self._drop(connection)
+
+    def _know_better(self, connection: Connection) -> None:
+        """What is too large for a stranger may be allowed to whom AUTH has just made known: go on with what the parser
+        held back."""
+        session, parser = connection.session, connection.parser
+        while not parser.authenticated and session.authenticated:
+            parser.authenticated = True
+            requests = parser.feed(b"")
+            if requests:
+                try:
+                    self._engine.run(session, requests)
+                except Exception as error:
+                    self._bug(session, error)
+
+    def _unsettled(self, connection: Connection) -> None:
+        """Part of a request stays in the parser, or the stream is broken."""
+        session, parser = connection.session, connection.parser
+        if parser.fault is not None:
+            self._fault(connection, parser.fault)
+            return
+        session.query_pending = parser.pending
+        if parser.pending > self._config.client_query_buffer_limit:
+            self._stats.query_limit_disconnections += 1
+            self._log(
+                "warning",
+                f"Closing client that reached max query buffer length: id={session.id} addr={session.address}",
+            )
+            session.out.clear()
+            session.close_after_reply = True
+
+    def _bug(self, session: Session, error: Exception) -> None:
+        import traceback
+
+        self._stats.unexpected_errors += 1
+        text = "".join(traceback.format_exception(error)).rstrip()
+        self._log(
+            "warning", f"=== BUG: {session.last_command} of client id={session.id} raised; please report this\n{text}"
+        )
+        session.out.append(b"-ERR internal error\r\n")
+        session.close_after_reply = True
+
+    def _fault(self, connection: Connection, fault: str) -> None:
+        session = connection.session
+        self._stats.protocol_faults += 1
+        self._log("verbose", f"Protocol error ({fault}) from client: id={session.id} addr={session.address}")
+        if not session.close_after_reply:
+            session.out.append(b"-ERR " + fault.encode("latin-1") + b"\r\n")
+            session.close_after_reply = True
+
+    def _send(self, connection: Connection) -> None:
+        """Send what has gathered in the session; keep what the socket does not take."""
+        session = connection.session
+        out = session.out
+        if connection.unsent:
+            connection.unsent.extend(out)
+            session.unsent += sum(map(len, out))
+            out.clear()
+            self._flush(connection)
+            return
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        try:
+            sent = connection.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._drop(connection)
+            return
+        self._stats.bytes_out += sent
+        if sent == len(data):
+            if session.close_after_reply:
+                self._drop(connection)
+            return
+        connection.unsent.append(data)
+        connection.unsent_at = sent
+        session.unsent = len(data) - sent
+        self._watch(connection)
+
+    def _flush(self, connection: Connection) -> None:
+        """Send more of what was kept."""
+        session = connection.session
+        unsent = connection.unsent
+        while unsent:
+            first = unsent[0]
+            try:
+                sent = connection.send(memoryview(first)[connection.unsent_at :])
+            except BlockingIOError:
+                break
+            except OSError:
+                self._drop(connection)
+                return
+            self._stats.bytes_out += sent
+            session.unsent -= sent
+            connection.unsent_at += sent
+            if connection.unsent_at < len(first):
+                break
+            connection.unsent_at = 0
+            # Small pieces that wait behind are joined, so that a long queue costs few system calls and is never
+            # shifted piece by piece.
+            del unsent[0]
+            if len(unsent) > 1:
+                unsent[:] = [b"".join(unsent)]
+        if not unsent:
+            session.unsent = 0
+            if session.close_after_reply:
+                self._drop(connection)
+                return
+        self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """Ask the poller for what matters now, and hold the client to its output limit."""
+        session = connection.session
+        if session.unsent > session.unsent_peak:
+            session.unsent_peak = session.unsent
+            self._stats.peak_output = max(self._stats.peak_output, session.unsent)
+        if connection.unsent and self._over_limit(session):
+            self._stats.output_limit_disconnections += 1
+            self._log(
+                "warning",
+                f"Client id={session.id} addr={session.address} scheduled to be closed ASAP "
+                "for overcoming of output buffer limits.",
+            )
+            self._drop(connection)
+            return
+        interest = READ if session.unsent < UNREAD_MAX else 0
+        if connection.unsent:
+            interest |= WRITE
+        if interest != connection.interest:
+            connection.interest = interest
+            self._poller.modify(connection.sock.fileno(), interest)
+
+    def _over_limit(self, session: Session) -> bool:
+        """Whether unread output is over the hard limit of the client's class, or over the soft one for too long."""
+        hard, soft, seconds = self._config.client_output_buffer_limit.get(session.kind, (0, 0, 0))
+        if hard and session.unsent > hard:
+            return True
+        if not soft or session.unsent <= soft:
+            session.soft_limit_since = None
+            return False
+        now = stopwatch()
+        if session.soft_limit_since is None:
+            session.soft_limit_since = now
+        return now - session.soft_limit_since > seconds
+
+    def _drop(self, connection: Connection) -> None:
+        """Close a connection and forget its session."""
+        session = connection.session
+        if session.closed:
+            return
+        fd = connection.sock.fileno()
+        self._poller.unregister(fd)
+        connection.sock.close()
+        del self._connections[fd]
+        del self._by_session[session.id]
+        self._woken.pop(session, None)
+        self._engine.leave(session)
+
+    # ---- new connections
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_MAX):
+            try:
+                sock, peer = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._rest(error)
+                    return
+                continue  # the client went away before we took it
+            self._admit(sock, peer)
+
+    def _rest(self, error: OSError) -> None:
+        """No descriptor is left: stop accepting for a moment instead of spinning."""
+        if not self._resting_until:
+            self._log("warning", f"Accepting client connection: accept: {error.strerror}")
+            for fd in self._listeners:
+                self._poller.modify(fd, 0)
+        self._resting_until = stopwatch() + ACCEPT_REST_SECONDS
+
+    def _admit(self, sock: socket.socket, peer: object) -> None:
+        sock.setblocking(False)
+        stats = self._stats
+        refusal = b""
+        if len(self._connections) >= self._config.maxclients:
+            refusal = b"-ERR max number of clients reached\r\n"
+        elif sock.family != socket.AF_UNIX and self._denied(peer):
+            refusal = _DENIED
+        if refusal:
+            stats.rejected_connections += 1
+            try:
+                sock.send(refusal)
+            except OSError:
+                pass
+            sock.close()
+            return
+        try:
+            session = self._open(sock, peer)
+        except OSError:
+            sock.close()
+            return
+        parser = RequestParser(max_bulk=self._config.proto_max_bulk_len, probe=self._probe)
+        parser.authenticated = session.authenticated
+        connection = Connection(sock, session, parser)
+        self._connections[sock.fileno()] = connection
+        self._by_session[session.id] = connection
+        self._poller.register(sock.fileno(), READ)
+
+    def _open(self, sock: socket.socket, peer: object) -> Session:
+        if sock.family == socket.AF_UNIX:
+            path = str(sock.getsockname())
+            return self._engine.open(fd=sock.fileno(), address=f"{path}:0", local_address=f"{path}:0", unix_socket=True)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keepalive(sock, self._config.tcp_keepalive)
+        return self._engine.open(
+            fd=sock.fileno(), address=show_address(peer), local_address=show_address(sock.getsockname())
+        )
+
+    def _denied(self, peer: object) -> bool:
+        """Protected mode: without a password only this machine may connect."""
+        if not self._config.protected_mode or self._config.requirepass:
+            return False
+        host = peer[0] if isinstance(peer, tuple) else ""
+        return host not in ("127.0.0.1", "::1", "::ffff:127.0.0.1") and not host.startswith("127.")
+
+    # ---- what the engine asks for
+
+    def wake(self, session: Session) -> None:
+        """A session has output, or requests to go on with: served at the end of the round, or at once by ``kick``."""
+        self._woken[session] = None
+
+    def _serve_woken(self) -> None:
+        while self._woken:
+            session = next(iter(self._woken))
+            del self._woken[session]
+            connection = self._by_session.get(session.id)
+            if connection is None:
+                continue
+            try:
+                self._engine.resume(session)
+            except Exception as error:
+                self._bug(session, error)
+            if session.out:
+                self._send(connection)
+            elif session.close_after_reply:
+                self._drop(connection)
+
+    def flush_woken(self) -> None:
+        """Send what was queued from outside the loop (timers, the bus)."""
+        if self._woken:
+            self._serve_woken()
+
+    def close(self, session: Session) -> None:
+        """Close a client's connection now."""
+        connection = self._by_session.get(session.id)
+        if connection is not None:
+            self._drop(connection)
+
+    # ---- once a while
+
+    def sweep(self) -> None:
+        """Close idle clients, apply soft output limits and changed options; called about once a second."""
+        if self._resting_until and stopwatch() >= self._resting_until:
+            self._resting_until = 0.0
+            for fd in self._listeners:
+                self._poller.modify(fd, READ)
+        timeout = self._config.timeout
+        now = unix_ms()
+        for connection in list(self._connections.values()):
+            session = connection.session
+            connection.parser.max_bulk = self._config.proto_max_bulk_len
+            if timeout and self._idle(session) and now - session.last_seen > timeout * 1000:
+                self._log("verbose", "Closing idle client")
+                self._drop(connection)
+            elif connection.unsent:
+                self._watch(connection)
+
+    @staticmethod
+    def _idle(session: Session) -> bool:
+        return session.kind == "normal" and session.blocked is None
+
+
+def show_address(address: object) -> str:
+    """``ip:port``, or ``[ip]:port`` for IPv6."""
+    if not isinstance(address, tuple):
+        return str(address)
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def keepalive(sock: socket.socket, seconds: int) -> None:
+    """Probe a silent peer after ``seconds``, then three times at a third of that (0: never)."""
+    if not seconds:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 3))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

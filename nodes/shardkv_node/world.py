@@ -1,0 +1,140 @@
+"""The world as the engine's commands see it: files, process, clients' sockets, the log."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trio
+
+from shardkv.commands.host import Facts
+from shardkv.commands.session import Session
+from shardkv.config import Config, rewrite
+from shardkv.errors import ReplyError
+
+from . import clock, process
+from .disk import write_atomically
+
+if TYPE_CHECKING:
+    from .logs import Log
+    from .reactor import Reactor
+
+
+class NodeWorld:
+    """Implements ``shardkv.commands.host.World``. The reactor is set once it exists."""
+
+    reactor: Reactor
+
+    def __init__(self, config: Config, log: Log, config_file: Path | None, run_id: str) -> None:
+        self.config = config
+        self.config_file = config_file
+        self.run_id = run_id
+        self.replication_id = secrets.token_hex(20)
+        self.started = clock.unix_ms()
+        self.stopping = trio.Event()
+        self.on_options_changed: list[Callable[[frozenset[str]], None]] = []
+        self.peak_memory = 0
+        self.startup_memory = 0
+        self._log = log
+
+    # ---- configuration
+
+    def rewrite_config(self) -> None:
+        """Write the options back to the file the node was started with. Raises ReplyError."""
+        if self.config_file is None:
+            raise ReplyError("ERR The server is running without a config file")
+        try:
+            try:
+                old = self.config_file.read_text(encoding="utf-8", errors="surrogateescape")
+            except FileNotFoundError:
+                old = ""
+            text = rewrite.rewrite(old, self.config)
+            write_atomically(self.config_file, text.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            self._log("warning", f"CONFIG REWRITE failed: {error.strerror}")
+            raise ReplyError(f"ERR Rewriting config file: {error.strerror}") from error
+        self._log("notice", "CONFIG REWRITE executed with success.")
+
+    def options_changed(self, names: Iterable[str]) -> None:
+        """Apply what has changed at once."""
+        changed = frozenset(names)
+        if "loglevel" in changed:
+            self._log.level = self.config.loglevel
+        if "dir" in changed:
+            self.enter_folder()
+        for apply in self.on_options_changed:
+            apply(changed)
+
+    def enter_folder(self) -> None:
+        """Work in the folder of ``dir``; the option holds its full path from then on. Raises OSError."""
+        os.chdir(self.config.dir or ".")
+        self.config.assign(Config.dir, str(Path.cwd()))
+
+    # ---- clients
+
+    def close(self, session: Session) -> None:
+        """Close a client's connection."""
+        self.reactor.close(session)
+
+    def wake(self, session: Session) -> None:
+        """Serve a session again."""
+        self.reactor.wake(session)
+
+    # ---- the process
+
+    def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
+        """Stop the node."""
+        self._log("warning", "User requested shutdown...")
+        self.stopping.set()
+
+    def abort_shutdown(self) -> bool:
+        """Nothing makes a shutdown wait as long as there are no replicas to wait for, so there is never one to take
+        back."""
+        return False
+
+    def sleep(self, seconds: float) -> None:
+        """DEBUG SLEEP."""
+        clock.sleep(seconds)
+
+    def log(self, level: str, text: str) -> None:
+        """A line for the log."""
+        self._log(level, text)
+
+    def microseconds(self) -> int:
+        """Unix time in microseconds (TIME)."""
+        return clock.unix_us()
+
+    def facts(self) -> Facts:
+        """What INFO tells of the process."""
+        resident = process.resident_bytes()
+        self.peak_memory = max(self.peak_memory, resident)
+        system, user, children_system, children_user = process.cpu_seconds()
+        return {
+            "pid": os.getpid(),
+            "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "python": platform.python_version(),
+            "compiler": platform.python_compiler(),
+            "executable": sys.executable,
+            "config_file": str(self.config_file or ""),
+            "supervised": "no",
+            "multiplexing": "epoll" if sys.platform == "linux" else "kqueue",
+            "tcp_port": self.config.port,
+            "run_id": self.run_id,
+            "replid": self.replication_id,
+            "started": self.started,
+            "rss": resident,
+            "rss_peak": self.peak_memory,
+            "rss_startup": self.startup_memory,
+            "memory_total": process.machine_bytes(),
+            "cpu_user": user,
+            "cpu_sys": system,
+            "cpu_user_children": children_user,
+            "cpu_sys_children": children_system,
+            "cpu_user_main": user,
+            "cpu_sys_main": system,
+        }
