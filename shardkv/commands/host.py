@@ -1,0 +1,193 @@
+"""What a command may ask of the node that runs it, as two interfaces.
+
+``Host`` is the engine as commands see it; ``World`` is the rim: files, processes, the clock of the machine. Tests give
+the engine a world of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from ..config import Config
+    from ..keyspace.database import Database
+    from ..pubsub.channels import Channels
+    from ..pubsub.tracking import InvalidationTable
+    from .session import Blocked, Session
+    from .spec import Command
+
+
+class Facts(TypedDict):
+    """What the rim knows of the process. Memory in bytes, CPU in seconds, times in Unix milliseconds."""
+
+    pid: int
+    os: str  #: ``uname``: system, release, machine
+    python: str  #: version of the interpreter
+    compiler: str  #: what built the interpreter
+    executable: str  #: absolute path of the program
+    config_file: str  #: absolute path, or empty without one
+    supervised: str  #: no, upstart, systemd
+    multiplexing: str  #: epoll, kqueue, select
+    tcp_port: int
+    run_id: str  #: 40 hexadecimal digits, new at every start
+    replid: str  #: the same for the replication history
+    started: int
+    rss: int
+    rss_peak: int
+    rss_startup: int
+    memory_total: int  #: of the machine
+    cpu_user: float
+    cpu_sys: float
+    cpu_user_children: float
+    cpu_sys_children: float
+    cpu_user_main: float
+    cpu_sys_main: float
+
+
+class World(Protocol):
+    """The rim, in the few verbs that commands need. Each may raise ReplyError, or OSError for the world's faults."""
+
+    def rewrite_config(self) -> None:
+        """Write the configuration back to its file."""
+
+    def options_changed(self, names: Iterable[str]) -> None:
+        """Options have new values: ports, limits, log level are applied."""
+
+    def close(self, session: Session) -> None:
+        """Close a client's connection; replies not sent yet are lost."""
+
+    def wake(self, session: Session) -> None:
+        """A session that waited, or that belongs to another client, has output to send or requests to go on with."""
+
+    def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
+        """Begin to shut down."""
+
+    def abort_shutdown(self) -> bool:
+        """Take a shutdown back that waits; False if none does."""
+
+    def sleep(self, seconds: float) -> None:
+        """Block the whole node (DEBUG SLEEP)."""
+
+    def facts(self) -> Facts:
+        """Process facts for INFO, measured now."""
+
+    def microseconds(self) -> int:
+        """The Unix time in microseconds (TIME, INFO)."""
+
+    def log(self, level: str, text: str) -> None:
+        """One line for the log: level is debug, verbose, notice or warning."""
+
+
+class ClusterPort(Protocol):
+    """The cluster side of the node."""
+
+    @property
+    def machine(self) -> Any:
+        """The ``ClusterMachine``: its ``view`` and what CLUSTER INFO and LINKS tell."""
+
+    def order(self, order: Any) -> Any:
+        """Carry out a CLUSTER command that changes something; its reply (a ReplyError instance when refused)."""
+
+    def links(self) -> list[Any]:
+        """Records of the bus links for CLUSTER LINKS."""
+
+    def links_exceeded(self) -> int:
+        """How many links were closed because too much waited for them."""
+
+
+class MessagePort(Protocol):
+    """What clients are sent that is no reply."""
+
+    channels: Channels[Session]
+    tracking: InvalidationTable
+
+    def publish(self, channel: bytes, payload: bytes, *, sharded: bool = False) -> int:
+        """Send a message to the subscribers on this node; how many there were."""
+
+
+class Host(Protocol):
+    """The engine as commands see it."""
+
+    config: Config
+    world: World
+    rng: Random
+    cluster: ClusterPort | None
+    sessions: dict[int, Session]
+    stats: Any
+    attentive: bool
+    databases: list[Database | None]
+    commands: dict[bytes, Command]
+    active_expire: bool
+
+    @property
+    def messages(self) -> MessagePort:
+        """Channels, their subscribers, and the caches of clients."""
+
+    def forget_messages(self, session: Session) -> None:
+        """End a session's subscriptions and its tracking, without a word to it."""
+
+    def database(self, index: int) -> Database:
+        """The database with this number, made when it is first used. Raises ReplyError out of range."""
+
+    def attend(self, database: Database, key: bytes, event: str) -> None:
+        """Tell watchers, waiting clients, caches and subscribers of a change."""
+
+    def notice(self, database: Database, key: bytes, event: str) -> None:
+        """Tell subscribers of keyspace events only."""
+
+    def flushed(self, database: Database | None) -> None:
+        """All keys of a database (None: of all) are gone."""
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange two databases."""
+
+    def propagate(self, database: Database, words: list[bytes]) -> None:
+        """Feed a command to the log and the replicas."""
+
+    def block(self, session: Session, blocked: Blocked) -> None:
+        """Let a client wait."""
+
+    def unblock(self, session: Session, reply: Any) -> None:
+        """End a wait with a reply."""
+
+    def kill(self, session: Session) -> None:
+        """End a client: at once, or after the reply if it is the one that asks."""
+
+    def pause(self, until: int, writes_only: bool) -> None:
+        """Hold commands back until a time (CLIENT PAUSE)."""
+
+    def unpause(self) -> None:
+        """End a pause."""
+
+    def watch(self, session: Session, keys: Iterable[bytes]) -> None:
+        """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
+
+    def unwatch(self, session: Session) -> None:
+        """Forget what a session watches."""
+
+    def execute(self, session: Session) -> Any:
+        """EXEC: run the queue as one; the replies, or why it did not run. Raises ReplyError."""
+
+    def end_transaction(self, session: Session) -> None:
+        """Leave MULTI and forget the watches."""
+
+    def expire(self, database: Database, key: bytes) -> None:
+        """Delete a key whose time has passed, with all consequences."""
+
+    def look_up(self, words: list[bytes]) -> Command | None:
+        """The command of a request, its subcommand if it is a container; None if there is none."""
+
+    def run_inside(self, words: list[bytes]) -> Any:
+        """Run a request inside the one that is running (EXEC, scripts) and return its plain reply."""
+
+    def info(self, sections: Iterable[str]) -> str:
+        """The text of INFO."""
+
+    def reset_stats(self) -> None:
+        """CONFIG RESETSTAT."""
+
+    def refresh_calm(self) -> None:
+        """Set ``calm`` anew after something that it summarises has changed."""

@@ -1,0 +1,133 @@
+"""One client connection as the engine knows it: who it is, what it has asked for, and the replies that wait for it.
+
+No socket in here. The rim (``shardkv_node.reactor``) owns one of these beside each connection, hands it requests, and
+sends what has gathered
+in ``out``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..keyspace.database import Database
+    from ..pubsub.tracking import Tracking
+    from .spec import Command
+
+
+@dataclass(slots=True)
+class Blocked:
+    """A client that waits. ``attempt`` is tried when one of ``keys`` was touched; a value other than None is its
+    reply."""
+
+    keys: tuple[bytes, ...]
+    deadline: int | None  #: Unix milliseconds, None: for ever
+    attempt: Callable[[Any], Any]
+    on_timeout: Any
+    db: Database
+    command: Command
+    words: list[bytes]
+    since: int
+    propagate: bool = True
+    wrong_type_wakes: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One client. Times are Unix milliseconds."""
+
+    id: int
+    db: Database
+    created: int
+    address: str = ""
+    local_address: str = ""
+    fd: int = -1
+    name: bytes = b""
+    library_name: bytes = b""
+    library_version: bytes = b""
+    resp3: bool = False
+    user: str = "default"
+    authenticated: bool = True
+    plain: bool = True  #: nothing about this client asks for the gates: no MULTI, no subscription, replies on ...
+    unix_socket: bool = False
+    # ---- transactions
+    queue: list[tuple[Command, list[bytes]]] | None = None
+    queue_broken: bool = False  #: a command was refused while queueing
+    watching: dict[tuple[int, bytes], bool] = field(default_factory=dict)  #: (db, key) -> was expired when watched
+    watch_broken: bool = False
+    # ---- cluster
+    asking: bool = False
+    readonly: bool = False
+    # ---- switches
+    reply_off: bool = False
+    reply_skip: int = 0
+    no_evict: bool = False
+    no_touch: bool = False
+    monitoring: bool = False
+    is_replica: bool = False
+    is_primary: bool = False
+    # ---- pub/sub and tracking: ordered sets
+    channels: dict[bytes, None] = field(default_factory=dict)
+    patterns: dict[bytes, None] = field(default_factory=dict)
+    shard_channels: dict[bytes, None] = field(default_factory=dict)
+    tracking: Tracking | None = None
+    # ---- waiting
+    blocked: Blocked | None = None
+    postponed: bool = False  #: held back by CLIENT PAUSE
+    waiting: deque[list[bytes]] = field(default_factory=deque)  #: requests behind one that waits
+    # ---- what goes out
+    out: list[bytes] = field(default_factory=list)
+    unsent: int = 0  #: bytes that the rim holds for a slow reader
+    unsent_peak: int = 0
+    soft_limit_since: float | None = None
+    close_after_reply: bool = False
+    closed: bool = False
+    # ---- what CLIENT LIST tells
+    last_seen: int = 0
+    last_command: str = "NULL"
+    commands: int = 0
+    query_pending: int = 0
+
+    @property
+    def subscribed(self) -> int:
+        """Channels and patterns (shard channels count as well)."""
+        return len(self.channels) + len(self.patterns) + len(self.shard_channels)
+
+    @property
+    def held(self) -> bool:
+        """Whether further requests have to wait."""
+        return self.blocked is not None or self.postponed
+
+    @property
+    def kind(self) -> str:
+        """normal, pubsub, replica or master: the class of output limits and of CLIENT LIST TYPE."""
+        if self.is_primary:
+            return "master"
+        if self.is_replica and not self.monitoring:
+            return "replica"
+        if self.subscribed:
+            return "pubsub"
+        return "normal"
+
+    def refresh(self) -> None:
+        """Set ``plain`` anew after one of the things that it summarises has changed."""
+        self.plain = (
+            self.authenticated
+            and self.queue is None
+            and not self.reply_off
+            and not self.reply_skip
+            and not self.monitoring
+            and not self.is_replica
+            and not self.is_primary
+            and not self.asking
+            and not self.readonly
+            and not self.no_touch
+            and self.tracking is None
+            and self.blocked is None
+            and not self.postponed
+            and (self.resp3 or not self.subscribed)
+            and not self.close_after_reply
+        )

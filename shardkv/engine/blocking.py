@@ -1,0 +1,136 @@
+"""Who waits for which key, until when.
+
+A blocked client is a record, not a suspended stack: the keys it waits for, a deadline, and an ``attempt`` that is
+tried when one of the keys was touched.
+Clients of one key are served first come, first served; keys in the order in which they became ready; all after the
+command, transaction or script that
+touched them has ended.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from ..commands.session import Blocked, Session
+from ..errors import ReplyError
+from ..resp.replies import NO_REPLY
+
+if TYPE_CHECKING:
+    from ..keyspace.database import Database
+    from .engine import Engine
+
+
+class Waiting:
+    """All waits of one engine."""
+
+    __slots__ = ("_by_key", "_deadlines", "_engine", "_sessions", "ready")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions: dict[Session, Blocked] = {}
+        self._by_key: dict[tuple[int, bytes], dict[Session, None]] = {}
+        self._deadlines: list[tuple[int, int, Session, Blocked]] = []
+        self.ready: dict[tuple[int, bytes], None] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def keys(self) -> int:
+        """How many keys somebody waits for."""
+        return len(self._by_key)
+
+    @property
+    def deadline(self) -> int | None:
+        """The earliest time at which a wait ends, in Unix milliseconds."""
+        heap = self._deadlines
+        while heap and self._sessions.get(heap[0][2]) is not heap[0][3]:
+            heappop(heap)  # that wait has ended already
+        return heap[0][0] if heap else None
+
+    def add(self, session: Session, blocked: Blocked) -> None:
+        """Let a session wait."""
+        session.blocked = blocked
+        session.refresh()
+        self._sessions[session] = blocked
+        if blocked.deadline is not None:
+            heappush(self._deadlines, (blocked.deadline, session.id, session, blocked))
+        for key in blocked.keys:
+            self._by_key.setdefault((blocked.db.index, key), {})[session] = None
+        self._engine.refresh_calm()
+
+    def remove(self, session: Session) -> None:
+        """End a wait, without a reply."""
+        blocked = self._sessions.pop(session, None)
+        if blocked is None:
+            return
+        for key in blocked.keys:
+            place = (blocked.db.index, key)
+            held = self._by_key[place]
+            del held[session]
+            if not held:
+                del self._by_key[place]
+        session.blocked = None
+        session.refresh()
+        self._engine.refresh_calm()
+
+    def touched(self, database: Database, key: bytes) -> None:
+        """A key was changed: whoever waits for it is tried when the running command has ended."""
+        place = (database.index, key)
+        if place in self._by_key:
+            self.ready[place] = None
+
+    def exchanged(self, one: Database, two: Database) -> None:
+        """Two databases have changed places: who waits in a number waits there still, and finds other keys."""
+        for session, blocked in self._sessions.items():
+            if blocked.db is one or blocked.db is two:
+                blocked.db = session.db
+                for key in blocked.keys:
+                    self.ready[(blocked.db.index, key)] = None
+
+    def serve(self) -> None:
+        """Try the clients of every ready key. What they take may make other keys ready in turn."""
+        while self.ready:
+            place = next(iter(self.ready))
+            del self.ready[place]
+            for session in list(self._by_key.get(place, ())):
+                blocked = self._sessions.get(session)
+                if blocked is not None:
+                    self._try(session, blocked)
+
+    def _try(self, session: Session, blocked: Blocked) -> None:
+        engine = self._engine
+        ctx = engine.context
+        kept = (ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words)
+        ctx.session, ctx.db = session, blocked.db
+        ctx.dirty, ctx.effects, ctx.inside = 0, None, 1
+        ctx.command, ctx.words = blocked.command, blocked.words
+        reply: Any
+        try:
+            reply = blocked.attempt(ctx)
+        except ReplyError as error:
+            reply = error
+        if reply is not None:
+            engine.unblock(session, reply)
+            if ctx.dirty:
+                engine._send_effects(ctx, blocked.command, blocked.words)
+        ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words = kept
+
+    def time_out(self, now: int) -> None:
+        """End the waits whose time is over."""
+        while (deadline := self.deadline) is not None and deadline <= now:
+            _, _, session, blocked = heappop(self._deadlines)
+            self._engine.unblock(session, blocked.on_timeout)
+
+    def cancel(self, session: Session, *, error: bool) -> bool:
+        """CLIENT UNBLOCK: end a wait as by its timeout, or with an error. False if the session does not wait."""
+        blocked = self._sessions.get(session)
+        if blocked is None:
+            return False
+        reply = ReplyError("UNBLOCKED client unblocked via CLIENT UNBLOCK") if error else blocked.on_timeout
+        self._engine.unblock(session, reply)
+        return True
+
+
+__all__ = ["NO_REPLY", "Waiting"]

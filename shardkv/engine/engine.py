@@ -1,0 +1,653 @@
+"""The engine: turns requests into replies.
+
+``run(session, requests)`` is the whole of the data plane's interface: replies gather in ``session.out``. Nothing here
+does I/O or reads a clock; the
+rim calls ``begin(now)`` once a batch, and ``tick(now)`` when a deadline of the engine has come.
+
+There are two ways through. A *plain* session on a *calm* node (nothing that a gate could object to) goes to a tuned
+twin or straight to the command; anybody
+else meets the gates in Redis's order. ``calm`` and ``plain`` are set anew whenever one of the things that they
+summarise changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from ..commands.context import Context
+from ..commands.flags import Flags
+from ..commands.host import ClusterPort, World
+from ..commands.session import Blocked, Session
+from ..commands.spec import TABLE, Command
+from ..errors import ReplyError
+from ..keyspace.database import Database
+from ..keyspace.expiry import ExpireCycle
+from ..keyspace.slots import SLOT_COUNT, key_slot
+from ..resp.encoder import encode
+from ..resp.replies import NO_REPLY, OK, NullArray
+from .blocking import Waiting
+from .gates import POSTPONED, Gate, gates_of
+from .messages import Messages
+from .routing import redirect
+from .shortway import ShortWay
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from ..config import Config
+
+#: Different spellings of names that are remembered (``GeT``), so that a hostile client cannot fill the table.
+SPELLINGS_MAX: Final = 4096
+#: Words of an unknown command that are told back, in bytes.
+UNKNOWN_WORDS_MAX: Final = 128
+#: What the cluster answers in EXEC's place reaches the client as it is, for clients act on it.
+REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN"})
+
+
+class Engine:
+    """Sessions, databases and commands. ``stopwatch`` returns seconds that only ever grow, for durations."""
+
+    def __init__(self, config: Config, world: World, rng: Random, stopwatch: Callable[[], float]) -> None:
+        self.config = config
+        self.world = world
+        self.rng = rng
+        self.stopwatch = stopwatch
+        self.cluster: ClusterPort | None = None
+        self.served = bytearray(b"\x01" * SLOT_COUNT)
+        self.databases: list[Database | None] = [None] * config.databases
+        self.opened: list[Database] = []  #: those that have been used
+        self.cycles: dict[int, ExpireCycle] = {}
+        self.sessions: dict[int, Session] = {}
+        self.next_session = 1
+        self.stats = Stats()
+        self.now = 0
+        self.calm = True
+        self.attentive = False
+        self.loading = False
+        self.active_expire = True
+        self.paused_until: int | None = None
+        self.pause_writes_only = False
+        self.postponed: list[Session] = []
+        self.waiting = Waiting(self)
+        self.messages = Messages(self)
+        self.watchers: dict[tuple[int, bytes], dict[Session, None]] = {}
+        self.sinks: list[Callable[[Database, list[bytes]], None]] = []  #: who gets what is propagated
+        self.expire_cycle_more = False
+        self.short_way = ShortWay(self, stopwatch)
+        self._short_way = self.short_way.run
+        self._spellings = 0
+        self.commands: dict[bytes, Command] = {}
+        self._gates: dict[str, tuple[Gate, ...]] = {name: gates_of(command) for name, command in TABLE.items()}
+        self._learn_names(config)
+        self.context = Context(self, Session(id=0, db=self.database(0), created=0))
+        self.refresh_calm()
+
+    def _learn_names(self, config: Config) -> None:
+        """Fill the table of names, renamed ones under their new name (an empty one: not at all)."""
+        renamed = {old.lower(): new.lower() for old, new in config.rename_command}
+        for name, command in TABLE.items():
+            if command.parent is not None:
+                continue
+            word = renamed.get(name, name)
+            if word:
+                for spelling in (word, word.upper()):
+                    self._learn(spelling.encode(), command)
+
+    def _learn(self, spelling: bytes, command: Command) -> None:
+        self.commands[spelling] = command
+        self.short_way.learn(spelling, command)
+
+    # ---- sessions and databases
+
+    def open(self, **facts: Any) -> Session:
+        """A new client. ``facts`` are fields of Session (addresses, fd)."""
+        session = Session(id=self.next_session, db=self.database(0), created=self.now, **facts)
+        self.next_session += 1
+        session.last_seen = self.now
+        session.authenticated = not self.config.requirepass
+        session.refresh()
+        self.sessions[session.id] = session
+        self.stats.connections += 1
+        return session
+
+    def leave(self, session: Session) -> None:
+        """A client is gone: its watches, waits and subscriptions go with it."""
+        session.closed = True
+        self.sessions.pop(session.id, None)
+        self.unwatch(session)
+        if session.blocked is not None:
+            self.waiting.remove(session)
+        if session in self.postponed:
+            self.postponed.remove(session)
+        if session.tracking is not None or session.subscribed:
+            self.forget_messages(session)
+
+    def forget_messages(self, session: Session) -> None:
+        """End a session's subscriptions and its tracking, without a word to it."""
+        self.messages.leave(session)
+        self.refresh_calm()
+
+    def database(self, index: int) -> Database:
+        """The database with this number. Raises ReplyError out of range."""
+        if not 0 <= index < len(self.databases):
+            raise ReplyError("ERR DB index is out of range")
+        database = self.databases[index]
+        if database is None:
+            database = self.databases[index] = Database(index, self.served)
+            database.attended = self.attentive
+            self.opened.append(database)
+            self.cycles[index] = ExpireCycle(database)
+        database.now = self.now
+        database.clock = self.now // 1000
+        return database
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange two databases: every client sees the other one's keys under its number."""
+        one, two = self.database(first), self.database(second)
+        self._break_watches(one)
+        self._break_watches(two)
+        one.index, two.index = second, first
+        self.databases[first], self.databases[second] = two, one
+        self.cycles[first], self.cycles[second] = self.cycles[second], self.cycles[first]
+        for session in self.sessions.values():
+            if session.db is one:
+                session.db = two
+            elif session.db is two:
+                session.db = one
+        self._break_watches(one)
+        self._break_watches(two)
+        if self.waiting:
+            self.waiting.exchanged(one, two)
+
+    def flushed(self, database: Database | None) -> None:
+        """Break the watches of keys that are about to go and have caches forget them. Called before the keys are
+        dropped."""
+        self.messages.flushed()
+        for held in self.databases if database is None else [database]:
+            if held is not None:
+                self._break_watches(held)
+
+    # ---- requests
+
+    def begin(self, now: int) -> None:
+        """A new batch: every request until the next call sees this time (Unix milliseconds)."""
+        self.now = now
+        self.context.now = now
+        self.messages.running = None
+        for database in self.opened:
+            database.now = now
+            database.clock = now // 1000
+
+    def run(self, session: Session, requests: list[list[bytes]]) -> None:
+        """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
+        ``session.waiting``."""
+        if session.waiting or (not session.plain and session.held):
+            session.waiting.extend(requests)
+            return
+        session.last_seen = self.now
+        at, end = 0, len(requests)
+        while at < end:
+            if session.plain and self.calm:
+                at = self._short_way(session, requests, at)
+            else:
+                words = requests[at]
+                at += 1
+                self.perform(session, words)
+            if not session.plain:
+                if session.close_after_reply:
+                    return
+                if session.held:
+                    session.waiting.extend(requests[at:])
+                    return
+
+    def perform(self, session: Session, words: list[bytes]) -> None:
+        """One request through all that stands before it; its reply is queued for sending."""
+        reply = self._answer(session, words)
+        if reply is POSTPONED:
+            return
+        if reply is not NO_REPLY and not session.reply_off and not session.reply_skip:
+            session.out.append(encode(reply, session.resp3))
+        if self.messages.held is not None:
+            self.messages.replied()
+        if session.plain:
+            return
+        if session.reply_skip:
+            # CLIENT REPLY SKIP silences itself and the command after it.
+            session.reply_skip -= 1
+            session.refresh()
+        tracking = session.tracking
+        if tracking is not None and tracking.caching and session.queue is None:
+            # CLIENT CACHING is for one command, or a whole transaction; other words of CLIENT may stand between.
+            command = self.look_up(words)
+            if command is None or command.parent != "client":
+                tracking.caching = False
+
+    def _answer(self, session: Session, words: list[bytes]) -> Any:
+        command = self.look_up(words)
+        if command is None:
+            return self._reject(session, None, self._unknown(words))
+        if not command.fewest <= len(words) <= command.most:
+            return self._reject(session, command, self._miscounted(command, words))
+        if session.plain and self.calm:
+            if self.cluster is not None and command.keys:
+                refusal = self.route_keys(session, command, words)
+                if refusal is not None:
+                    return self._reject(session, command, refusal)
+        else:
+            for gate in self._gates[command.name]:
+                answer = gate(self, session, command, words)
+                if answer is not None:
+                    if isinstance(answer, ReplyError):
+                        return self._reject(session, command, answer)
+                    return answer
+            if session.asking and session.queue is None:
+                # ASKING covers one command, or a whole transaction that follows it.
+                session.asking = command.name in ("asking", "multi")
+                session.refresh()
+        return self.call(session, command, words)
+
+    def call(self, session: Session, command: Command, words: list[bytes]) -> Any:
+        """Run a command that passed the gates; its effects are propagated and waiting clients served."""
+        ctx = self.context
+        ctx.session = session
+        ctx.db = session.db
+        ctx.dirty = 0
+        ctx.effects = None
+        ctx.inside = 0
+        self.messages.running = session
+        reply = self._invoke(ctx, command, words)
+        if ctx.dirty:
+            self._send_effects(ctx, command, words)
+        if self.waiting.ready:
+            self.waiting.serve()
+        return reply
+
+    def _invoke(self, ctx: Context, command: Command, words: list[bytes]) -> Any:
+        """The body itself, timed and counted."""
+        ctx.command = command
+        ctx.words = words
+        session = ctx.session
+        session.last_command = command.name
+        session.commands += 1
+        stats = command.stats
+        started = self.stopwatch()
+        try:
+            reply = command.run(ctx, words)
+        except ReplyError as error:
+            reply = error
+        if isinstance(reply, ReplyError):
+            stats.failed += 1
+            self.stats.error(reply.code)
+        stats.calls += 1
+        self.stats.commands += 1
+        stats.microseconds += (self.stopwatch() - started) * 1e6
+        if session.tracking is not None and command.flags & Flags.READONLY and command.group != "scripting":
+            # What a reading script reads is remembered command by command.
+            self.messages.remember(session, [words[position] for position in command.key_positions(words)])
+        return reply
+
+    def run_inside(self, words: list[bytes]) -> Any:
+        """Run a request inside the one that is running; the reply as a plain value."""
+        command = self.look_up(words)
+        if command is None:
+            return self._unknown(words)
+        return self.call_inside(command, words)
+
+    def call_inside(self, command: Command, words: list[bytes]) -> Any:
+        """The same for a command that was looked up and checked already (EXEC)."""
+        ctx = self.context
+        kept = (ctx.command, ctx.words, ctx.effects, ctx.dirty)
+        ctx.effects = None
+        ctx.dirty = 0
+        ctx.inside += 1
+        reply = self._invoke(ctx, command, words)
+        ctx.inside -= 1
+        made = ctx.effects
+        if made is None:
+            made = [(ctx.db, words)] if ctx.dirty and command.is_write else []
+        elif not ctx.dirty:
+            made = []
+        dirty = ctx.dirty
+        ctx.command, ctx.words, ctx.effects, ctx.dirty = kept
+        ctx.dirty += dirty
+        if made:
+            ctx.effects = (ctx.effects or []) + made
+        return reply
+
+    def _send_effects(self, ctx: Context, command: Command, words: list[bytes]) -> None:
+        """Propagate what the command became: itself, or what it said instead; several in one transaction."""
+        ctx.db.dirty += ctx.dirty
+        if not self.sinks or not ctx.dirty:
+            return
+        effects = ctx.effects
+        if effects is None:
+            self.propagate(ctx.db, words)
+            return
+        several = len(effects) > 1
+        if several:
+            self.propagate(effects[0][0], [b"MULTI"])
+        for database, effect in effects:
+            self.propagate(database, effect)
+        if several:
+            self.propagate(effects[-1][0], [b"EXEC"])
+
+    def propagate(self, database: Database, words: list[bytes]) -> None:
+        """Feed a command to the log and the replicas."""
+        for sink in self.sinks:
+            sink(database, words)
+
+    # ---- names
+
+    def look_up(self, words: list[bytes]) -> Command | None:
+        """The command of a request, its subcommand if it is a container; None if there is none."""
+        name = words[0]
+        command = self.commands.get(name)
+        if command is None:
+            command = self.commands.get(name.lower())
+            if command is None:
+                return None
+            if self._spellings < SPELLINGS_MAX:
+                self._spellings += 1
+                self._learn(name, command)
+        if command.subcommands and len(words) > 1:
+            return command.subcommands.get(words[1].lower())
+        return command
+
+    def _unknown(self, words: list[bytes]) -> ReplyError:
+        """The text for a name that is no command, or a container's word that is no subcommand."""
+        name = words[0]
+        container = self.commands.get(name.lower())
+        if container is not None:
+            word = words[1][:UNKNOWN_WORDS_MAX].decode("utf-8", "surrogateescape")
+            return ReplyError(f"ERR unknown subcommand '{word}'. Try {container.name.upper()} HELP.")
+        told = ""
+        for argument in words[1:]:
+            if len(told) >= UNKNOWN_WORDS_MAX:
+                break
+            told += f"'{argument[: UNKNOWN_WORDS_MAX - len(told)].decode('utf-8', 'surrogateescape')}' "
+        shown = name[:UNKNOWN_WORDS_MAX].decode("utf-8", "surrogateescape")
+        return ReplyError(f"ERR unknown command '{shown}', with args beginning with: {told}")
+
+    def _miscounted(self, command: Command, words: list[bytes]) -> ReplyError:
+        return ReplyError(f"ERR wrong number of arguments for '{command.name}' command")
+
+    def _reject(self, session: Session, command: Command | None, error: ReplyError) -> ReplyError:
+        """Answer a request that does not run. A transaction that is being queued is spoilt."""
+        if command is not None:
+            command.stats.rejected += 1
+        if session.queue is not None:
+            session.queue_broken = True
+            if command is not None and command.name == "exec":
+                self.end_transaction(session)
+                if error.code not in REDIRECTIONS:
+                    error = ReplyError(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")
+        self.stats.error(error.code)
+        return error
+
+    # ---- cluster
+
+    def route_keys(self, session: Session, command: Command, words: list[bytes]) -> ReplyError | None:
+        """None if all keys are served here, or the redirection. EXEC is asked for all that it would run."""
+        assert self.cluster is not None
+        if command.name == "exec":
+            keys = [
+                request[position]
+                for queued, request in session.queue or ()
+                for position in queued.key_positions(request)
+            ]
+        else:
+            keys = [words[position] for position in command.key_positions(words)]
+        if not keys:
+            return None
+        slot = key_slot(keys[0])
+        if self.served[slot] and not session.asking:
+            for key in keys:
+                if key_slot(key) != slot:
+                    return ReplyError("CROSSSLOT Keys in request don't hash to the same slot")
+            return None
+        return redirect(self, session, command, keys)
+
+    # ---- consequences of a write
+
+    def refresh_calm(self) -> None:
+        """Set ``calm`` and ``attentive`` anew."""
+        self.calm = not self.loading and self.paused_until is None
+        messages = self.messages
+        messages.configure(self.config.notify_keyspace_events)
+        attentive = bool(self.watchers or self.waiting or messages.tracking) or messages.wanted is not None
+        if attentive != self.attentive:
+            self.attentive = attentive
+            for database in self.opened:
+                database.attended = attentive
+
+    def attend(self, database: Database, key: bytes, event: str) -> None:
+        """Tell everybody who cares that a key was changed."""
+        if self.watchers:
+            for session in self.watchers.get((database.index, key), ()):
+                session.watch_broken = True
+        if self.waiting:
+            self.waiting.touched(database, key)
+        if self.messages.tracking:
+            self.messages.changed(key)
+        self.notice(database, key, event)
+
+    def notice(self, database: Database, key: bytes, event: str) -> None:
+        """Tell subscribers of keyspace events."""
+        if self.messages.wanted is not None:
+            self.messages.notice(database.index, key, event)
+
+    def deliver(self, channel: bytes, payload: bytes, sharded: bool) -> None:
+        """A message that another node has published."""
+        self.messages.running = None
+        self.messages.publish(channel, payload, sharded=sharded)
+
+    def end_shard_channels(self, serves: Callable[[int], bool]) -> None:
+        """Slots have changed hands: subscriptions to shard channels whose slot this node (or the primary it follows)
+        serves no longer end."""
+        self.messages.running = None
+        self.messages.end_shards(lambda channel: serves(key_slot(channel)))
+
+    def watch(self, session: Session, keys: Iterable[bytes]) -> None:
+        """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
+        db = session.db
+        for key in keys:
+            place = (db.index, key)
+            if place not in session.watching:
+                session.watching[place] = db.get(key) is not None and db.expired(key, key_slot(key))
+                self.watchers.setdefault(place, {})[session] = None
+        self.refresh_calm()
+
+    def unwatch(self, session: Session) -> None:
+        """Forget what a session watches."""
+        if session.watching:
+            for place in session.watching:
+                held = self.watchers[place]
+                held.pop(session, None)
+                if not held:
+                    del self.watchers[place]
+            session.watching.clear()
+            self.refresh_calm()
+        session.watch_broken = False
+
+    def watch_fails(self, session: Session) -> bool:
+        """Whether EXEC must abort: a watched key was touched, or has expired since WATCH."""
+        if session.watch_broken:
+            return True
+        for (index, key), was_expired in session.watching.items():
+            database = self.database(index)
+            if not was_expired and database.get(key) is not None and database.expired(key, key_slot(key)):
+                return True
+        return False
+
+    def _break_watches(self, database: Database) -> None:
+        for (index, key), sessions in self.watchers.items():
+            if index == database.index and database.get(key) is not None:
+                for session in sessions:
+                    session.watch_broken = True
+
+    def expire(self, database: Database, key: bytes) -> None:
+        """Delete a key whose time has passed: DEL is propagated, the event is ``expired``."""
+        database.remove(key)
+        database.dirty += 1
+        self.stats.expired += 1
+        if self.attentive:
+            if self.watchers:
+                for session in self.watchers.get((database.index, key), ()):
+                    if not session.watching.get((database.index, key)):
+                        session.watch_broken = True
+            if self.waiting:
+                self.waiting.touched(database, key)
+            if self.messages.tracking:
+                self.messages.changed(key, written=False)
+            self.notice(database, key, "expired")
+        if self.sinks:
+            self.propagate(database, [b"DEL", key])
+
+    # ---- waiting
+
+    def block(self, session: Session, blocked: Blocked) -> None:
+        """Let a client wait."""
+        self.waiting.add(session, blocked)
+
+    def unblock(self, session: Session, reply: Any) -> None:
+        """End a wait with a reply; what the client sent meanwhile is carried out next."""
+        self.waiting.remove(session)
+        if reply is not NO_REPLY and not session.reply_off:
+            session.out.append(encode(reply, session.resp3))
+        self.world.wake(session)
+
+    def resume(self, session: Session) -> None:
+        """Go on with the requests of a session that waited; also the end of a round for clients that cache in
+        broadcast mode."""
+        self.messages.end_round()
+        while session.waiting and not session.held and not session.close_after_reply and not session.closed:
+            self.perform(session, session.waiting.popleft())
+
+    def may_write(self, session: Session, command: Command) -> bool:
+        """Whether a command counts as a write for CLIENT PAUSE WRITE."""
+        if command.name == "exec":
+            return any(self.may_write(session, queued) for queued, _ in session.queue or ())
+        return command.is_write or bool(command.flags & Flags.MAY_REPLICATE)
+
+    def postpone(self, session: Session, words: list[bytes]) -> None:
+        """Hold a request back until the pause ends."""
+        session.waiting.appendleft(words)
+        session.postponed = True
+        session.refresh()
+        self.postponed.append(session)
+
+    def pause(self, until: int, writes_only: bool) -> None:
+        """Hold commands back until ``until``; a longer or stricter pause that is on stays."""
+        if self.paused_until is not None:
+            until = max(until, self.paused_until)
+            writes_only = writes_only and self.pause_writes_only
+        self.paused_until = until
+        self.pause_writes_only = writes_only
+        self.refresh_calm()
+
+    def unpause(self) -> None:
+        """End a pause; the clients that were held back go on."""
+        self.paused_until = None
+        self.refresh_calm()
+        released, self.postponed = self.postponed, []
+        for session in released:
+            session.postponed = False
+            session.refresh()
+            self.world.wake(session)
+
+    def kill(self, session: Session) -> None:
+        """End a client: after its reply if it is the one that asks, else at once."""
+        if session is self.context.session:
+            session.close_after_reply = True
+            session.refresh()
+        else:
+            self.world.close(session)
+
+    # ---- time
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``tick`` wants to be called for a pause or a wait that ends (Unix milliseconds), or None."""
+        times = [at for at in (self.paused_until, self.waiting.deadline) if at is not None]
+        return min(times) if times else None
+
+    def tick(self, now: int) -> None:
+        """End what has lasted long enough."""
+        self.begin(now)
+        if self.paused_until is not None and now >= self.paused_until:
+            self.unpause()
+        self.waiting.time_out(now)
+
+    def expire_some(self, now: int, budget_seconds: float) -> bool:
+        """One bounded step of the active expire cycle over all databases. True if there is more to do at once."""
+        if not self.active_expire or self.paused_until is not None:
+            return False
+        self.begin(now)
+        started = self.stopwatch()
+        until = started + budget_seconds
+        more = False
+        for cycle in list(self.cycles.values()):
+            stale, walked = cycle.stale, cycle.walked
+            whole = cycle.step(now, self.expire, lambda: self.stopwatch() >= until)
+            looked = cycle.walked - walked
+            if looked:
+                share = 100.0 * (cycle.stale - stale) / looked
+                self.stats.expired_stale_percent = self.stats.expired_stale_percent * 0.95 + share * 0.05
+                more = more or (not whole and share > 10.0)
+            if not whole:
+                self.stats.expire_time_cap_reached += 1
+        self.stats.expire_cycle_cpu_ms += (self.stopwatch() - started) * 1000
+        if self.waiting.ready:
+            self.waiting.serve()
+        self.expire_cycle_more = more
+        return more
+
+    # ---- transactions
+
+    def execute(self, session: Session) -> Any:
+        """EXEC: run the queue as one, or say why not."""
+        queue = session.queue
+        if queue is None:
+            raise ReplyError("ERR EXEC without MULTI")
+        broken, failed = session.queue_broken, self.watch_fails(session)
+        self.end_transaction(session)
+        if broken:
+            raise ReplyError("EXECABORT Transaction discarded because of previous errors.")
+        if failed:
+            return NullArray
+        return [self.call_inside(command, words) for command, words in queue]
+
+    def end_transaction(self, session: Session) -> None:
+        """Leave MULTI and forget the watches."""
+        session.queue = None
+        session.queue_broken = False
+        self.unwatch(session)
+        session.asking = False
+        session.refresh()
+
+    # ---- info
+
+    def info(self, sections: Iterable[str]) -> str:
+        """The text of INFO."""
+        from .info import render
+
+        return render(self, sections)
+
+    def hits_and_misses(self) -> tuple[int, int]:
+        """INFO keyspace_hits and keyspace_misses."""
+        misses = sum(database.misses for database in self.opened)
+        return self.stats.hits - misses, self.stats.misses + misses
+
+    def reset_stats(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.stats.reset()
+        for command in TABLE.values():
+            command.stats.calls = command.stats.rejected = command.stats.failed = 0
+            command.stats.microseconds = 0.0
+        for database in self.opened:
+            database.misses = 0
+
+
+__all__ = ["OK", "Engine"]

@@ -1,0 +1,106 @@
+"""Tuned twins of the hottest commands.
+
+A twin takes ``(db, words, nil)`` and returns the encoded reply, or None when the plain command has to look at it:
+another number of words, an option,
+another type, an expiry on the key, a slot that is not served here, somebody who watches. So a twin proves that the
+plain command would have
+answered these very bytes, and has the same effect; ``tests/laws`` holds the two equal.
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from ..keyspace.database import Database
+from ..keyspace.slots import key_slot
+from ..resp.encoder import BULK_HEADER, INTEGER, OK_BYTES, PONG_BYTES
+
+Twin: TypeAlias = Callable[[Database, list[bytes], bytes], "bytes | None"]
+
+_SHORT: Final = len(BULK_HEADER)
+_INTEGERS: Final = len(INTEGER)
+_MAX: Final = 2**63 - 1
+
+
+def ping(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
+    """PING without a message."""
+    return PONG_BYTES if len(words) == 1 else None
+
+
+def get(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
+    """GET key."""
+    if len(words) != 2:
+        return None
+    key = words[1]
+    slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
+    if not db.served[slot]:
+        return None
+    times = db.expires[slot]
+    if times is not None:
+        at = times.get(key)
+        if at is not None and at < db.now:
+            return None
+    value = db.values[slot].get(key)
+    if type(value) is bytes:
+        db.access[slot] = db.clock
+        length = len(value)
+        if length < _SHORT:
+            return BULK_HEADER[length] + value + b"\r\n"
+        return b"$%d\r\n%b\r\n" % (length, value)
+    if value is None and not db.attended:
+        db.misses += 1
+        return nil
+    return None
+
+
+def set_(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
+    """SET key value."""
+    if len(words) != 3 or db.attended:
+        return None
+    key = words[1]
+    slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
+    if not db.served[slot]:
+        return None
+    times = db.expires[slot]
+    if times is not None and key in times:
+        return None
+    held = db.values[slot]
+    old = held.get(key)
+    if old is None:
+        held[key] = words[2]
+        db.grown(slot, len(held))
+    elif type(old) is bytes:
+        held[key] = words[2]
+    else:
+        return None  # a large value may have to be freed with care
+    db.access[slot] = db.clock
+    return OK_BYTES
+
+
+def incr(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
+    """INCR of a key that holds an int already."""
+    if len(words) != 2 or db.attended:
+        return None
+    key = words[1]
+    slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
+    if not db.served[slot] or db.expires[slot] is not None:
+        return None
+    held = db.values[slot]
+    value = held.get(key)
+    if type(value) is not int or value == _MAX:
+        return None
+    value += 1
+    held[key] = value
+    db.access[slot] = db.clock
+    if 0 <= value < _INTEGERS:
+        return INTEGER[value]
+    return b":%d\r\n" % value
+
+
+TWINS: Final[dict[str, Twin]] = {"ping": ping, "get": get, "set": set_, "incr": incr}
+#: Each call of these is one change; the engine books them by the run.
+WRITERS: Final = frozenset({set_, incr})
+#: Each call of these is a hit, but for the misses that the twin counts itself.
+READERS: Final = frozenset({get})

@@ -1,0 +1,124 @@
+"""The checks before a command runs, in Redis's order (processCommand).
+
+Each gate is a small function that lets a request pass (None) or answers it: with a ``ReplyError``, or with
+``POSTPONED`` or ``QUEUED``. The order is the
+truth; ``Engine.run`` may skip the whole tuple only for a *plain* session on a *calm* node, which is to say: where none
+of them could fire.
+Gates that ask about the command alone are left out of a command's own tuple when they can never apply to it
+(``gates_of``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..commands.flags import Flags
+from ..commands.protection import debug_refusal
+from ..commands.session import Session
+from ..commands.spec import Command
+from ..errors import ReplyError
+from ..resp.replies import QUEUED
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+Gate: TypeAlias = Callable[["Engine", Session, Command, list[bytes]], Any]
+
+#: The answer of a gate that holds a request back: it is tried again later.
+POSTPONED: Final = object()
+
+
+def protected(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """DEBUG and MODULE need an option: they can take the node down."""
+    return debug_refusal(engine.config, session)
+
+
+def authenticated(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """A password comes before everything that could tell a stranger something."""
+    if session.authenticated:
+        return None
+    return ReplyError("NOAUTH Authentication required.")
+
+
+def outside_transactions(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """Some commands make no sense to queue."""
+    if session.queue is None:
+        return None
+    return ReplyError("ERR Command not allowed inside a transaction")
+
+
+def routed(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """MOVED, ASK, CROSSSLOT, CLUSTERDOWN: the keys have to be served here."""
+    if engine.cluster is None or session.is_primary:
+        return None
+    return engine.route_keys(session, command, words)
+
+
+def in_subscriber_mode(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """A RESP2 connection with subscriptions cannot tell replies from messages, so few commands are left to it."""
+    if session.resp3 or not session.subscribed or command.name in _SUBSCRIBER_COMMANDS:
+        return None
+    name = command.name
+    return ReplyError(
+        f"ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+        "are allowed in this context"
+    )
+
+
+_SUBSCRIBER_COMMANDS: Final = frozenset(
+    {"subscribe", "ssubscribe", "psubscribe", "unsubscribe", "sunsubscribe", "punsubscribe", "ping", "quit", "reset"}
+)
+
+
+def loaded(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """While the data set is loading there is nothing true to answer."""
+    if not engine.loading or command.flags & Flags.LOADING:
+        return None
+    return ReplyError("LOADING Redis is loading the dataset in memory")
+
+
+def not_paused(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """CLIENT PAUSE holds requests back, CLIENT UNPAUSE among them; with WRITE only those that may change something."""
+    if engine.paused_until is None or session.is_primary or session.is_replica:
+        return None
+    if engine.pause_writes_only and not engine.may_write(session, command):
+        return None
+    engine.postpone(session, words)
+    return POSTPONED
+
+
+def queued(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """Inside MULTI everything but what ends or guards the transaction waits for EXEC."""
+    if session.queue is None or command.name in _NOT_QUEUED:
+        return None
+    session.queue.append((command, words))
+    return QUEUED
+
+
+_NOT_QUEUED: Final = frozenset({"exec", "discard", "multi", "watch", "quit", "reset"})
+
+GATES: Final[tuple[Gate, ...]] = (
+    protected,  # before authentication, as Redis has it
+    authenticated,
+    outside_transactions,
+    routed,
+    in_subscriber_mode,
+    loaded,
+    not_paused,
+    queued,
+)
+
+
+def gates_of(command: Command) -> tuple[Gate, ...]:
+    """The gates that can ever apply to a command, in their order."""
+    without: set[Gate] = set()
+    if not command.flags & Flags.PROTECTED:
+        without.add(protected)
+    if command.flags & Flags.NO_AUTH:
+        without.add(authenticated)
+    if not command.flags & Flags.NO_MULTI:
+        without.add(outside_transactions)
+    if not command.keys and command.name != "exec":
+        without.add(routed)
+    return tuple(gate for gate in GATES if gate not in without)

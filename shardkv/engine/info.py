@@ -1,0 +1,254 @@
+"""INFO: what the node tells of itself, in sections.
+
+A section is a function from the engine and the facts of the process to its fields. What other areas of the system
+will count stands here as the true value of a node without them: no save has run, no replica is attached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..commands.connection import mode_of
+from ..commands.host import Facts
+from ..commands.spec import TABLE
+from ..commands.versions import REDIS_VERSION, SHARDKV_VERSION
+from .memory_info import memory
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+Fields: TypeAlias = Iterator[tuple[str, Any]]
+Section: TypeAlias = "Callable[[Engine, Facts], Fields]"
+
+_DAY: Final = 86400
+_LRU_MASK: Final = 2**24 - 1
+
+
+def _server(engine: Engine, facts: Facts) -> Fields:
+    uptime = max(0, engine.now - facts["started"]) // 1000
+    yield "redis_version", REDIS_VERSION
+    yield "redis_git_sha1", "00000000"
+    yield "redis_git_dirty", 0
+    yield "redis_build_id", "0"
+    yield "redis_mode", mode_of(engine)
+    yield "shardkv_version", SHARDKV_VERSION
+    yield "python_version", facts["python"]
+    yield "os", facts["os"]
+    yield "arch_bits", 64
+    yield "monotonic_clock", "POSIX clock_gettime"
+    yield "multiplexing_api", facts["multiplexing"]
+    yield "atomicvar_api", "gil"  # one thread at a time runs Python
+    yield "gcc_version", facts["compiler"]
+    yield "process_id", facts["pid"]
+    yield "process_supervised", facts["supervised"]
+    yield "run_id", facts["run_id"]
+    yield "tcp_port", facts["tcp_port"]
+    yield "server_time_usec", engine.world.microseconds()
+    yield "uptime_in_seconds", uptime
+    yield "uptime_in_days", uptime // _DAY
+    yield "hz", engine.config.hz
+    yield "configured_hz", engine.config.hz
+    yield "lru_clock", engine.now // 1000 & _LRU_MASK
+    yield "executable", facts["executable"]
+    yield "config_file", facts["config_file"]
+    yield "io_threads_active", 0
+
+
+def _clients(engine: Engine, facts: Facts) -> Fields:
+    sessions = engine.sessions.values()
+    yield "connected_clients", sum(not session.is_replica for session in sessions)
+    yield "cluster_connections", 0 if engine.cluster is None else len(engine.cluster.links())
+    yield "maxclients", engine.config.maxclients
+    yield "client_recent_max_input_buffer", max((session.query_pending for session in sessions), default=0)
+    yield "client_recent_max_output_buffer", max((session.unsent_peak for session in sessions), default=0)
+    yield "blocked_clients", len(engine.waiting)
+    yield "tracking_clients", sum(session.tracking is not None for session in sessions)
+    waits = [session.blocked for session in sessions if session.blocked is not None]
+    yield "clients_in_timeout_table", sum(blocked.deadline is not None for blocked in waits)
+
+
+def _persistence(engine: Engine, facts: Facts) -> Fields:
+    yield "loading", int(engine.loading)
+    yield "async_loading", 0
+    for name in ("current_cow_peak", "current_cow_size", "current_cow_size_age"):
+        yield name, 0
+    yield "current_fork_perc", "0.00"
+    yield "current_save_keys_processed", 0
+    yield "current_save_keys_total", 0
+    yield "rdb_changes_since_last_save", sum(database.dirty for database in engine.databases if database is not None)
+    yield "rdb_bgsave_in_progress", 0
+    yield "rdb_last_save_time", facts["started"] // 1000
+    yield "rdb_last_bgsave_status", "ok"
+    yield "rdb_last_bgsave_time_sec", -1
+    yield "rdb_current_bgsave_time_sec", -1
+    for name in ("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"):
+        yield name, 0
+    for name in ("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"):
+        yield name, 0
+    yield "aof_last_rewrite_time_sec", -1
+    yield "aof_current_rewrite_time_sec", -1
+    yield "aof_last_bgrewrite_status", "ok"
+    yield "aof_rewrites", 0
+    yield "aof_rewrites_consecutive_failures", 0
+    yield "aof_last_write_status", "ok"
+    for name in ("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"):
+        yield name, 0
+
+
+def _stats(engine: Engine, facts: Facts) -> Fields:
+    stats = engine.stats
+    hits, misses = engine.hits_and_misses()
+    sessions = engine.sessions.values()
+    yield "total_connections_received", stats.connections
+    yield "total_commands_processed", stats.commands
+    yield "instantaneous_ops_per_sec", round(stats.commands_rate.per_second)
+    yield "total_net_input_bytes", stats.bytes_in
+    yield "total_net_output_bytes", stats.bytes_out
+    yield "total_net_repl_input_bytes", 0
+    yield "total_net_repl_output_bytes", 0
+    yield "instantaneous_input_kbps", f"{stats.input_rate.per_second / 1024:.2f}"
+    yield "instantaneous_output_kbps", f"{stats.output_rate.per_second / 1024:.2f}"
+    yield "instantaneous_input_repl_kbps", "0.00"
+    yield "instantaneous_output_repl_kbps", "0.00"
+    yield "rejected_connections", stats.rejected_connections
+    for name in ("sync_full", "sync_partial_ok", "sync_partial_err"):
+        yield name, 0
+    yield "expired_keys", stats.expired
+    yield "expired_stale_perc", f"{stats.expired_stale_percent:.2f}"
+    yield "expired_time_cap_reached_count", stats.expire_time_cap_reached
+    yield "expire_cycle_cpu_milliseconds", int(stats.expire_cycle_cpu_ms)
+    yield "evicted_keys", stats.evicted
+    for name in ("evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"):
+        yield name, 0
+    yield "keyspace_hits", hits
+    yield "keyspace_misses", misses
+    yield "pubsub_channels", len({channel for session in sessions for channel in session.channels})
+    yield "pubsub_patterns", len({pattern for session in sessions for pattern in session.patterns})
+    yield "pubsubshard_channels", len({channel for session in sessions for channel in session.shard_channels})
+    for name in (
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+        "slave_expires_tracked_keys",
+        "active_defrag_hits",
+        "active_defrag_misses",
+        "active_defrag_key_hits",
+        "active_defrag_key_misses",
+        "total_active_defrag_time",
+        "current_active_defrag_time",
+    ):
+        yield name, 0
+    table = engine.messages.tracking
+    yield "tracking_total_keys", table.keys
+    yield "tracking_total_items", table.items
+    yield "tracking_total_prefixes", table.prefixes
+    yield "unexpected_error_replies", stats.unexpected_errors
+    yield "total_error_replies", stats.error_replies
+    yield "dump_payload_sanitizations", 0
+    yield "total_reads_processed", stats.reads
+    yield "total_writes_processed", stats.writes
+    yield "io_threaded_reads_processed", 0
+    yield "io_threaded_writes_processed", 0
+    yield "client_query_buffer_limit_disconnections", stats.query_limit_disconnections
+    yield "client_output_buffer_limit_disconnections", stats.output_limit_disconnections
+    yield "reply_buffer_shrinks", 0
+    yield "reply_buffer_expands", 0
+
+
+def _replication(engine: Engine, facts: Facts) -> Fields:
+    yield "role", "master"
+    yield "connected_slaves", sum(session.is_replica for session in engine.sessions.values())
+    yield "master_failover_state", "no-failover"
+    yield "master_replid", facts["replid"]
+    yield "master_replid2", "0" * 40
+    yield "master_repl_offset", 0
+    yield "second_repl_offset", -1
+    yield "repl_backlog_active", 0
+    yield "repl_backlog_size", engine.config.repl_backlog_size
+    yield "repl_backlog_first_byte_offset", 0
+    yield "repl_backlog_histlen", 0
+
+
+def _cpu(engine: Engine, facts: Facts) -> Fields:
+    yield "used_cpu_sys", f"{facts['cpu_sys']:.6f}"
+    yield "used_cpu_user", f"{facts['cpu_user']:.6f}"
+    yield "used_cpu_sys_children", f"{facts['cpu_sys_children']:.6f}"
+    yield "used_cpu_user_children", f"{facts['cpu_user_children']:.6f}"
+    yield "used_cpu_sys_main_thread", f"{facts['cpu_sys_main']:.6f}"
+    yield "used_cpu_user_main_thread", f"{facts['cpu_user_main']:.6f}"
+
+
+def _nothing(engine: Engine, facts: Facts) -> Fields:
+    """Modules, which there are none, and latencystats, which await the histograms of LATENCY."""
+    return iter(())
+
+
+def _commandstats(engine: Engine, facts: Facts) -> Fields:
+    for name, command in TABLE.items():
+        stats = command.stats
+        if stats.calls or stats.rejected or stats.failed:
+            each = stats.microseconds / stats.calls if stats.calls else 0.0
+            yield (
+                f"cmdstat_{name}",
+                f"calls={stats.calls},usec={round(stats.microseconds)},usec_per_call={each:.2f},"
+                f"rejected_calls={stats.rejected},failed_calls={stats.failed}",
+            )
+
+
+def _errorstats(engine: Engine, facts: Facts) -> Fields:
+    for code, count in sorted(engine.stats.errors.items()):
+        yield f"errorstat_{code}", f"count={count}"
+
+
+def _cluster(engine: Engine, facts: Facts) -> Fields:
+    yield "cluster_enabled", int(engine.cluster is not None)
+
+
+def _keyspace(engine: Engine, facts: Facts) -> Fields:
+    for index, database in enumerate(engine.databases):
+        if database is not None and database.size:
+            average = round(engine.cycles[index].average_ttl)
+            yield f"db{index}", f"keys={database.size},expires={database.expiring},avg_ttl={average},subexpiry=0"
+
+
+#: All sections in their order.
+SECTIONS: Final[dict[str, Section]] = {
+    "Server": _server,
+    "Clients": _clients,
+    "Memory": memory,
+    "Persistence": _persistence,
+    "Stats": _stats,
+    "Replication": _replication,
+    "CPU": _cpu,
+    "Modules": _nothing,
+    "Commandstats": _commandstats,
+    "Errorstats": _errorstats,
+    "Latencystats": _nothing,
+    "Cluster": _cluster,
+    "Keyspace": _keyspace,
+}
+#: Sections that have to be asked for.
+_EXTRA: Final = ("commandstats", "latencystats")
+_ALL: Final = tuple(title.lower() for title in SECTIONS)
+_GROUPS: Final = {
+    "default": tuple(name for name in _ALL if name not in _EXTRA),
+    "all": _ALL,
+    "everything": _ALL,
+}
+
+
+def render(engine: Engine, sections: Iterable[str]) -> str:
+    """The text of INFO. ``sections``: names in lower case, or ``default`` (which is meant by none), ``all``,
+    ``everything``. Unknown ones are passed over.
+    """
+    wanted: dict[str, None] = {}
+    for name in list(sections) or ["default"]:
+        wanted.update(dict.fromkeys(_GROUPS.get(name, (name,))))
+    facts = engine.world.facts()
+    texts = []
+    for title, section in SECTIONS.items():
+        if title.lower() in wanted:
+            lines = [f"{name}:{shown}\r\n" for name, shown in section(engine, facts)]
+            texts.append(f"# {title}\r\n{''.join(lines)}")
+    return "\r\n".join(texts)

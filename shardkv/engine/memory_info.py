@@ -1,0 +1,76 @@
+"""INFO memory. Until keys are accounted one by one, what is used is what the process holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from ..commands.host import Facts
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+_UNITS: Final = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
+#: What is always nothing here: memory of scripts, links, buffers and threads that do not exist.
+_SCRIPTS: Final = ("used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries")
+
+
+def human(size: int) -> str:
+    """Bytes in the largest fitting unit: ``1.19M``."""
+    for unit, letter in _UNITS:
+        if size >= unit:
+            return f"{size / unit:.2f}{letter}"
+    return f"{size}B"
+
+
+def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
+    """The fields of the section."""
+    used, startup = facts["rss"], facts["rss_startup"]
+    peak = max(facts["rss_peak"], used)
+    dataset = max(0, used - startup)
+    yield "used_memory", used
+    yield "used_memory_human", human(used)
+    yield "used_memory_rss", used
+    yield "used_memory_rss_human", human(used)
+    yield "used_memory_peak", peak
+    yield "used_memory_peak_human", human(peak)
+    yield "used_memory_peak_perc", f"{100 * used / peak if peak else 0:.2f}%"
+    yield "used_memory_overhead", startup
+    yield "used_memory_startup", startup
+    yield "used_memory_dataset", dataset
+    yield "used_memory_dataset_perc", f"{100.0 if dataset else 0.0:.2f}%"
+    for name in ("allocator_allocated", "allocator_active", "allocator_resident"):
+        yield name, used
+    yield "total_system_memory", facts["memory_total"]
+    yield "total_system_memory_human", human(facts["memory_total"])
+    yield "used_memory_lua", 0
+    yield "used_memory_vm_eval", 0
+    yield "used_memory_lua_human", human(0)
+    for name in _SCRIPTS:
+        yield name, 0
+    yield "used_memory_vm_functions", 0
+    yield "used_memory_vm_total", 0
+    yield "used_memory_vm_total_human", human(0)
+    yield "used_memory_functions", 0
+    yield "used_memory_scripts", 0
+    yield "used_memory_scripts_human", human(0)
+    limit = engine.config.maxmemory
+    yield "maxmemory", limit
+    yield "maxmemory_human", human(limit)
+    yield "maxmemory_policy", engine.config.maxmemory_policy
+    for name in ("allocator_frag", "allocator_rss", "rss_overhead", "mem_fragmentation"):
+        yield f"{name}_ratio", "1.00"
+        yield f"{name}_bytes", 0
+    for name in (
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_clients_slaves",
+    ):
+        yield name, 0
+    yield "mem_clients_normal", sum(session.unsent + session.query_pending for session in engine.sessions.values())
+    yield "mem_cluster_links", 0
+    yield "mem_aof_buffer", 0
+    yield "mem_allocator", "pymalloc"
+    for name in ("active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"):
+        yield name, 0
