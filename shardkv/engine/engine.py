@@ -183,24 +183,30 @@ class Engine:
     def run(self, session: Session, requests: list[list[bytes]]) -> None:
         """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
         ``session.waiting``."""
-        if session.waiting or (not session.plain and session.held):
-            session.waiting.extend(requests)
-            return
         session.last_seen = self.now
         at, end = 0, len(requests)
-        while at < end:
-            if session.plain and self.calm:
-                at = self._short_way(session, requests, at)
-            else:
-                words = requests[at]
-                at += 1
-                self.perform(session, words)
+        if session.plain and self.calm and not session.waiting:
+            at = self._short_way(session, requests, 0)
+            if at == end and session.plain:
+                return
+        elif session.waiting or session.held:
+            session.waiting.extend(requests)
+            return
+        while True:
             if not session.plain:
                 if session.close_after_reply:
                     return
                 if session.held:
                     session.waiting.extend(requests[at:])
                     return
+            if at == end:
+                return
+            if session.plain and self.calm:
+                at = self._short_way(session, requests, at)
+            else:
+                words = requests[at]
+                at += 1
+                self.perform(session, words)
 
     def perform(self, session: Session, words: list[bytes]) -> None:
         """One request through all that stands before it; its reply is queued for sending."""

@@ -36,10 +36,11 @@ class Shortcut:
 class ShortWay:
     """Runs requests for as long as session and node stay plain and calm."""
 
-    __slots__ = ("_engine", "_stopwatch", "shortcuts")
+    __slots__ = ("_engine", "_stats", "_stopwatch", "shortcuts")
 
     def __init__(self, engine: Engine, stopwatch: Callable[[], float]) -> None:
         self._engine = engine
+        self._stats = engine.stats
         self._stopwatch = stopwatch
         self.shortcuts: dict[bytes, Shortcut] = {}
 
@@ -54,6 +55,20 @@ class ShortWay:
         engine = self._engine
         shortcuts = self.shortcuts
         stopwatch = self._stopwatch
+        if len(requests) == 1:
+            # The commonest of all batches, without what a loop has to set up.
+            words = requests[0]
+            shortcut = shortcuts.get(words[0])
+            if shortcut is not None:
+                started = stopwatch()
+                db = session.db
+                reply = shortcut.twin(db, words, NULL3 if session.resp3 else NULL2)
+                if reply is not None:
+                    session.out.append(reply)
+                    self._book(session, db, shortcut, 1, started)
+                    if shortcut.writes and engine.sinks:
+                        engine.propagate(db, words)
+                    return 1
         db = session.db
         nil = NULL3 if session.resp3 else NULL2
         append = session.out.append
@@ -109,10 +124,10 @@ class ShortWay:
         if shortcut.writes:
             db.dirty += count
         elif shortcut.reads:
-            self._engine.stats.hits += count
+            self._stats.hits += count
         session.last_command = shortcut.name
         session.commands += count
-        self._engine.stats.commands += count
+        self._stats.commands += count
         stats = shortcut.stats
         stats.calls += count
         now = self._stopwatch()

@@ -1,10 +1,13 @@
 """One numbered database: a dict per hash slot, the expiry times beside it, and a count.
 
-``values[slot]`` maps a key to its value; ``expires[slot]`` is None or maps a key to its expiry time in Unix milliseconds. The two lists
-are what the tuned commands touch directly; everybody else uses the methods. A string is ``bytes`` (``int`` after INCR, ``bytearray`` after
+``values[slot]`` maps a key to its value; ``expires[slot]`` is None or maps a key to its expiry time in Unix
+milliseconds. The two lists
+are what the tuned commands touch directly; everybody else uses the methods. A string is ``bytes`` (``int`` after INCR,
+``bytearray`` after
 APPEND and its kin), any other type an object of ``shardkv.values``.
 
-A slot that holds very many keys (a hash tag) becomes ``Buckets``, which has the same small interface and can be walked in steps.
+A slot that holds very many keys (a hash tag) becomes ``Buckets``, which has the same small interface and can be walked
+in steps.
 """
 
 from __future__ import annotations
@@ -18,9 +21,8 @@ from ..values.deadlines import Deadlines
 from .slots import SLOT_COUNT, SLOT_MASK, key_slot
 
 if TYPE_CHECKING:
-    from random import Random
-
     from collections.abc import Callable
+    from random import Random
 
 Value: TypeAlias = Any
 Slot: TypeAlias = "dict[bytes, Value] | Buckets[Value]"
@@ -66,7 +68,9 @@ class Database:
         self.clock = 0  #: the same in seconds
         self.misses = 0  #: of the tuned commands, which count as hits at first
         self.dirty = 0
-        self.hash_times = Deadlines()  #: the hashes that have fields which expire, each with the first time or an earlier
+        self.hash_times = (
+            Deadlines()
+        )  #: the hashes that have fields which expire, each with the first time or an earlier
         self.attended = False  #: somebody watches, waits for, caches or listens to keys
 
     # ---- single keys
@@ -198,9 +202,11 @@ class Database:
             yield from held.items()
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """Walk from ``cursor`` (0: the beginning) until ``count`` keys were met; the next cursor (0: the end) and the keys.
+        """Walk from ``cursor`` (0: the beginning) until ``count`` keys were met; the next cursor (0: the end) and the
+        keys.
 
-        The low 14 bits of a cursor are the slot, the rest the place inside a large slot. A walk passes at most 16384 slots, and
+        The low 14 bits of a cursor are the slot, the rest the place inside a large slot. A walk passes at most 16384
+        slots, and
         small slots are returned whole, so the cursor means the same on any node that holds the slot.
         """
         slot = cursor & SLOT_MASK
@@ -229,7 +235,8 @@ class Database:
     def choose(self, rng: Random) -> bytes | None:
         """A random key, or None when there are none, in O(1).
 
-        A slot that holds keys is drawn and weighed by how many, through rejection against the largest slot seen. Where the slots are
+        A slot that holds keys is drawn and weighed by how many, through rejection against the largest slot seen. Where
+        the slots are
         very uneven (one hash tag holds nearly all keys) the draws are bounded, at the price of a small bias.
         """
         live = self.live
@@ -259,5 +266,9 @@ class Database:
 def glob_keys(database: Database, matches: Callable[[bytes], bool]) -> list[bytes]:
     """All live keys that match, in slot order (KEYS)."""
     return [
-        key for slot, held in enumerate(database.values) if held for key in held if matches(key) and not database.expired(key, slot)
+        key
+        for slot, held in enumerate(database.values)
+        if held
+        for key in held
+        if matches(key) and not database.expired(key, slot)
     ]

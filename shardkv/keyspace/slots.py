@@ -1,6 +1,7 @@
 """From a key to its hash slot.
 
-CRC16/XMODEM of the key, or of its hash tag: the bytes between the first ``{`` and the first ``}`` after it, if there are any.
+CRC16/XMODEM of the key, or of its hash tag: the bytes between the first ``{`` and the first ``}`` after it, if there
+are any.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..errors import ReplyError
 from .numbers import format_double
-from .replies import NO_REPLY, BigNumber, Encoded, Named, NullArray, Pairs, Push, Reply, SetReply, Simple, Verbatim
+from .replies import NO_REPLY, BigNumber, DoubleText, Encoded, Named, NullArray, Pairs, Push, Reply, SetReply, Simple, Verbatim
 
 TABLE_SIZE: Final = 1024
 
@@ -94,6 +94,13 @@ def _double(parts: list[bytes], reply: float, resp3: bool) -> None:
         parts.append(b",%b\r\n" % text)
     else:
         _bulk(parts, text, resp3)
+
+
+def _double_text(parts: list[bytes], reply: DoubleText, resp3: bool) -> None:
+    if resp3:
+        parts.append(b",%b\r\n" % reply)
+    else:
+        _bulk(parts, reply, resp3)
 
 
 def _simple(parts: list[bytes], reply: Simple, resp3: bool) -> None:
@@ -199,6 +206,7 @@ _WORKERS: Final[dict[type, _Worker]] = {
     tuple: _array,
     dict: _map,
     float: _double,
+    DoubleText: _double_text,
     bool: _boolean,
     bytearray: _bytearray,
     SetReply: _set,

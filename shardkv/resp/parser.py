@@ -5,7 +5,8 @@ limits, and does not say where it stands. So every chunk is first screened for h
 memory, and what it returns is proven; only then is it taken. Whatever cannot be proven is parsed again by
 ``CarefulParser``, which is the truth and owns each request that a chunk's end cut in two.
 
-Where hiredis stands is found out by a probe: a request that nobody else can send is fed behind the chunk. If it comes out
+Where hiredis stands is found out by a probe: a request that nobody else can send is fed behind the chunk. If it comes
+out
 as the last request, the chunk ended between two requests; if the chunk ended inside one, the probe is swallowed by it.
 """
 
@@ -37,7 +38,7 @@ class RequestParser:
     until those were run: **call** ``feed(b"")`` **after running them**.
     """
 
-    __slots__ = ("_calm", "_careful", "_probe", "_probe_words", "_reader", "authenticated", "max_bulk")
+    __slots__ = ("_careful", "_probe", "_probe_words", "_reader", "authenticated", "max_bulk", "settled")
 
     def __init__(self, *, max_bulk: int = 512 * 1024 * 1024, probe: bytes = b"a probe for tests") -> None:
         """``probe``: bytes that no client can guess; one who could would confuse its own connection's parser."""
@@ -47,7 +48,7 @@ class RequestParser:
         self.authenticated = True
         self._careful = CarefulParser(max_bulk=max_bulk)
         self._reader = Reader()
-        self._calm = True  # at the boundary of two requests of a sound stream
+        self.settled = True  #: at the boundary of two requests of a sound stream
 
     @property
     def fault(self) -> str | None:
@@ -61,7 +62,7 @@ class RequestParser:
 
     def feed(self, data: bytes) -> list[list[bytes]]:
         """The requests that ``data`` completes. Requests of no words are dropped."""
-        if not self._calm or not self.authenticated or len(data) > self.max_bulk:
+        if not self.settled or not self.authenticated or len(data) > self.max_bulk:
             return self._feed_carefully(data)
         if len(data) < _SMALL and data.rfind(42) == 0:
             # The commonest chunk is one small request. If its words stand between the line ends, it is their encoding.
@@ -107,7 +108,7 @@ class RequestParser:
         careful.max_bulk = self.max_bulk
         careful.authenticated = self.authenticated
         rest = careful.feed(data, requests, once=once)
-        self._calm = not careful.pending and careful.fault is None
+        self.settled = not careful.pending and careful.fault is None
         return rest
 
 
@@ -133,7 +134,8 @@ def _proven_end(data: bytes, requests: list[list[bytes]]) -> int:
 def _only_bulks(data: bytes, requests: list[list[bytes]]) -> bool:
     """Whether hiredis can only have met arrays of bulk strings: its other types begin a line with another sign.
 
-    Words that are no bytes (integers, nulls, nested arrays) do not join. As integers the search for a sign is three times
+    Words that are no bytes (integers, nulls, nested arrays) do not join. As integers the search for a sign is three
+    times
     cheaper than as bytes, and only where one is found it matters whether it begins a line.
     """
     # In this order: + = ( ~ | % >

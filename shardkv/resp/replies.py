@@ -10,6 +10,7 @@ list, tuple            array
 dict                   map (a flat array in RESP2)
 float                  double (a bulk string in RESP2)
 bool                   boolean (``:1``/``:0`` in RESP2)
+``DoubleText``         double in digits of its own (a bulk string in RESP2)
 ``Simple``             simple string (``+OK``)
 ``NullArray``          null array (``*-1`` in RESP2, ``_`` in RESP3)
 ``SetReply``           set (an array in RESP2)
@@ -44,6 +45,12 @@ class Encoded(bytes):
     __slots__ = ()
 
 
+class DoubleText(bytes):
+    """A double whose digits are not those of ``format_double`` (GEOPOS: 17 places)."""
+
+    __slots__ = ()
+
+
 class _Sentinel(Enum):
     NULL_ARRAY = 1
     NO_REPLY = 2
@@ -69,7 +76,8 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """``items`` are pairs of a name, which may occur twice, and its value: a map in RESP3, in RESP2 ``[[name, value], ...]``."""
+    """``items`` are pairs of a name, which may occur twice, and its value: a map in RESP3, in RESP2 ``[[name, value],
+    ...]``."""
 
     items: Sequence[tuple[Any, Any]]
 

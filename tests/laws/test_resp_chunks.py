@@ -133,7 +133,7 @@ def test_byte_by_byte(stream: bytes) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(REQUEST, LONG, st.integers(0, 70_000), st.booleans())
-def test_long_lines(request: bytes, line: bytes, cut: int, authenticated: bool) -> None:
+def test_long_lines_are_cut_alike(request: bytes, line: bytes, cut: int, authenticated: bool) -> None:
     assert outcome(request + line, [cut], authenticated) == truth(request + line, authenticated)
 
 

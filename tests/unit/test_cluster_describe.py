@@ -29,7 +29,7 @@ def a_view() -> ClusterView:
     return replace(view, current_epoch=2, state="ok")
 
 
-def test_nodes() -> None:
+def test_cluster_nodes_has_a_line_for_each() -> None:
     assert nodes_text(a_view(), SEEN).splitlines() == [
         f"{A} 127.0.0.1:7000@17000,a.example myself,master - 0 0 0 connected 0-9000",
         f"{B} 127.0.0.1:7001@17001 master - 0 1795449935025 2 connected 9001-16383",
@@ -89,7 +89,7 @@ def test_slots_name_nodes_as_clients_are_to_call_them(
     ]
 
 
-def test_shards() -> None:
+def test_cluster_shards_has_a_map_for_each() -> None:
     first, second = shards_reply(a_view().flag(B, on=FAIL), {**SEEN, C: Liveness()}, Settings())
     assert first[b"slots"] == [0, 9000]
     assert [(node[b"role"], node[b"health"]) for node in first[b"nodes"]] == [
@@ -110,7 +110,7 @@ def test_shards() -> None:
     assert second[b"nodes"][0][b"health"] == b"fail"
 
 
-def test_replicas() -> None:
+def test_cluster_replicas_are_lines_of_nodes() -> None:
     assert replicas_lines(a_view(), SEEN, A)[0].startswith(f"{C} 127.0.0.1:7002@17002 slave {A} ".encode())
     assert replicas_lines(a_view(), SEEN, B) == []
     with pytest.raises(ReplyError, match=r"^ERR Unknown node x$"):

@@ -66,7 +66,7 @@ from shardkv.resp.replies import (
         ([Encoded(b"+X\r\n")], b"*1\r\n+X\r\n", None),
     ],
 )
-def test_encode(reply: Any, resp2: bytes, resp3: bytes | None) -> None:
+def test_a_reply_has_its_form_in_both_protocols(reply: Any, resp2: bytes, resp3: bytes | None) -> None:
     assert encode(reply, False) == resp2
     assert encode(reply, True) == (resp2 if resp3 is None else resp3)
 
@@ -86,7 +86,7 @@ def test_what_is_no_reply_is_refused() -> None:
         encode(["text"], False)
 
 
-def test_tables() -> None:
+def test_the_tables_of_headers_are_right() -> None:
     assert BULK_HEADER[0] == b"$0\r\n"
     assert BULK_HEADER[1023] == b"$1023\r\n"
     assert INTEGER[1023] == b":1023\r\n"

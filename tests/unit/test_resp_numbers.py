@@ -15,7 +15,7 @@ from shardkv.resp.numbers import format_double, parse_float, parse_int
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 10, 2**63 - 1, -(2**63)])
-def test_integers(value: int) -> None:
+def test_integers_are_read_as_redis_reads_them(value: int) -> None:
     assert parse_int(b"%d" % value) == value
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_integer(word: bytes) -> None:
         (b"1" * 300, float("1" * 300)),
     ],
 )
-def test_floats(word: bytes, value: float) -> None:
+def test_floats_are_read_as_redis_reads_them(word: bytes, value: float) -> None:
     assert parse_float(word) == value
 
 

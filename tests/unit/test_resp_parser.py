@@ -38,7 +38,7 @@ PING = [[b"PING"]]
         (b"a" * 65536 + b"\n", [[b"a" * 65536]]),
     ],
 )
-def test_requests(data: bytes, requests: list[list[bytes]]) -> None:
+def test_bytes_become_these_requests(data: bytes, requests: list[list[bytes]]) -> None:
     assert parse(data) == (requests, None)
 
 
@@ -64,7 +64,7 @@ def test_requests(data: bytes, requests: list[list[bytes]]) -> None:
         (b"*1\r\n$" + b"1" * 65536, "too big bulk count string"),
     ],
 )
-def test_faults(data: bytes, fault: str) -> None:
+def test_broken_bytes_have_these_faults(data: bytes, fault: str) -> None:
     parser = RequestParser()
     assert parser.feed(b"*1\r\n$4\r\nPING\r\n" + data) == PING
     assert parser.fault == "Protocol error: " + fault
@@ -92,7 +92,7 @@ def test_faults(data: bytes, fault: str) -> None:
         (b'"\r\t\\a\\b\\r\\t\\\\"', [b"\r\t\a\b\r\t\\"]),
     ],
 )
-def test_words(line: bytes, words: list[bytes] | None) -> None:
+def test_inline_words_are_split_as_a_shell_does(line: bytes, words: list[bytes] | None) -> None:
     assert split_words(line) == words
 
 

@@ -41,7 +41,6 @@ class Observation(Table, title="slow log, latency and events"):
         EventClasses(),
         "",
         "The classes of events that are published: K by key, E by event, and the letters of the classes.",
-        awaits="keyspace notification",
     )
     metrics_port = Option(
         PORT,

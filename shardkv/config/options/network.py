@@ -86,7 +86,6 @@ class Clients(Table, title="clients"):
         Integer(0, LONG_MAX),
         1_000_000,
         "How many keys are remembered for client-side caching.",
-        awaits="client-side caching",
     )
 
 

@@ -1,0 +1,59 @@
+"""``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .budget import missed
+from .measure import Plan, side_by_side
+from .report import as_json, as_markdown, as_table
+from .workloads import QUICK, WORKLOADS
+
+# Requests a run by depth: about a second for redis-server, so that a tick of CPU time (10 ms) is one in a hundred.
+THOROUGH = {1: 100_000, 16: 800_000}
+BRIEF = {1: 30_000, 16: 240_000}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures and prints; returns 1 when a promise is missed."""
+    names = [workload.name for workload in WORKLOADS]
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few tests, one round, short runs: a first impression")
+    parser.add_argument("--rounds", type=int, help="runs of each test, of which the median counts (3; quick: 1)")
+    parser.add_argument("--depth", type=int, action="append", choices=sorted(THOROUGH), help="only this pipeline depth")
+    parser.add_argument("--tests", type=lambda text: text.split(","), help=f"only these, of {','.join(names)}")
+    parser.add_argument("--pin", action="store_true", help="servers on core 0, redis-benchmark on core 1")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--markdown", action="store_true", help="print the README's table")
+    parser.add_argument("--report-only", action="store_true", help="exit with 0 even if a promise is missed")
+    chosen = parser.parse_args(arguments)
+    if unknown := sorted(set(chosen.tests or ()) - set(names)):
+        parser.error(f"no such test: {', '.join(unknown)}")
+
+    wanted = chosen.tests or (QUICK if chosen.quick else names)
+    requests = BRIEF if chosen.quick else THOROUGH
+    plan = Plan(
+        rounds=chosen.rounds or (1 if chosen.quick else 3),
+        requests={depth: count for depth, count in requests.items() if depth in (chosen.depth or requests)},
+        pin=chosen.pin,
+    )
+    rows, skipped = side_by_side([w for w in WORKLOADS if w.name in wanted], plan, _tell)
+    complaints = missed(rows)
+    if chosen.json:
+        print(as_json(rows, skipped, complaints))
+    else:
+        print((as_markdown if chosen.markdown else as_table)(rows, skipped))
+    for complaint in complaints:
+        print(f"missed: {complaint}", file=sys.stderr)
+    return 1 if complaints and not chosen.report_only else 0
+
+
+def _tell(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The bench judges as it promises, and asks the right questions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.budget import geometric_mean, missed
+from tests.bench.measure import Row, Sample
+from tests.bench.workloads import WORKLOADS
+
+
+def _row(test: str, depth: int, ratio: float) -> Row:
+    return Row(test, depth, Sample(100_000 * ratio, 10.0), Sample(100_000, 10.0))
+
+
+def test_ratios_at_the_promise_are_good_enough() -> None:
+    assert missed([_row("get", 1, 0.8), _row("set", 16, 0.5)]) == []
+
+
+def test_a_low_mean_is_a_missed_promise() -> None:
+    [complaint] = missed([_row("incr", 1, 0.9), _row("mset", 1, 0.6)])
+    assert "geometric mean is 0.73" in complaint
+
+
+def test_set_and_get_are_held_each_by_itself() -> None:
+    [complaint] = missed([_row("get", 16, 0.45), _row("ping_mbulk", 16, 0.9)])
+    assert complaint == "depth 16: get is at 0.45, promised 0.5"
+
+
+def test_one_very_slow_test_is_a_missed_promise() -> None:
+    [complaint] = missed([_row("spop", 16, 0.2), _row("get", 16, 1.5)])
+    assert complaint.startswith("depth 16: spop is at 0.20")
+
+
+def test_the_geometric_mean_treats_twice_and_half_alike() -> None:
+    assert geometric_mean([_row("get", 1, 2.0), _row("set", 1, 0.5)]) == pytest.approx(1.0)
+
+
+def test_probes_touch_no_key_of_the_measurement() -> None:
+    keys = {w.words[1] for w in WORKLOADS if len(w.words) > 1}
+    assert [w.name for w in WORKLOADS if len(w.probe) > 1 and w.probe[1] in keys] == []

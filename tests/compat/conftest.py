@@ -1,0 +1,15 @@
+"""The oracle for random tests, which run many examples in one test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.oracle import Redis
+
+
+@pytest.fixture(scope="session")
+def redis_process(request: pytest.FixtureRequest) -> Redis:
+    """The redis-server 7.0 behind ``oracle``, not emptied: ``differences`` does that for each example."""
+    process = request.getfixturevalue("_redis_process")
+    assert isinstance(process, Redis)
+    return process

@@ -1,0 +1,68 @@
+"""The fields of INFO against those of redis-server 7.0, section by section and in its order."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shardkv.engine.info import SECTIONS
+from tests.support.engine_client import EngineClient
+
+with Path(__file__).with_name("info-7.0.tsv").open() as _table:
+    ROWS = list(csv.DictReader(_table, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+#: Fields of ours that 7.0 does not have, and where they come from.
+OURS: Final = {
+    "shardkv_version": "our own version, beside that of the Redis we are compatible with",
+    "python_version": "what runs us",
+    "client_query_buffer_limit_disconnections": "Redis 7.4",
+    "client_output_buffer_limit_disconnections": "Redis 7.4",
+}
+#: Fields that depend on something that is not built yet, by what will bring them.
+AWAITED: Final = {
+    "SHUTDOWN that waits for replicas": "shutdown_in_milliseconds",
+    "append-only file": (
+        "aof_current_size aof_base_size aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync"
+    ),
+    "loading": (
+        "loading_start_time loading_total_bytes loading_rdb_used_mem loading_loaded_bytes loading_loaded_perc "
+        "loading_eta_seconds"
+    ),
+    "replication": (
+        "master_host master_port master_link_status master_last_io_seconds_ago master_sync_in_progress "
+        "slave_read_repl_offset slave_repl_offset master_sync_total_bytes master_sync_read_bytes "
+        "master_sync_left_bytes master_sync_perc master_sync_last_io_seconds_ago master_link_down_since_seconds "
+        "slave_priority slave_read_only replica_announced min_slaves_good_slaves slave<N>"
+    ),
+    "latency histograms": "latency_percentiles_usec_<cmd>",
+    "modules, of which there are none": "module:",
+}
+#: Lines that are there for each of several things.
+REPEATED: Final = {"cmdstat_<cmd or cmd|sub>", "errorstat_<PREFIX>", "db<N>"}
+
+
+def _fields(section: str) -> list[str]:
+    kv = EngineClient()
+    lines = kv("INFO", section).split("\r\n")[1:]
+    return [line.split(":", 1)[0] for line in lines if line]
+
+
+@pytest.mark.parametrize("title", [title for title in SECTIONS if not title.endswith("stats") or title == "Stats"])
+def test_a_section_has_the_fields_of_redis(title: str) -> None:
+    awaited = {name for names in AWAITED.values() for name in names.split()} | REPEATED
+    theirs = [row["field"] for row in ROWS if row["section"] == title and row["field"] not in awaited]
+    ours = [name for name in _fields(title.lower()) if name not in OURS]
+    assert sorted(ours) == sorted(theirs)
+
+
+def test_fields_that_redis_always_has_are_not_awaited() -> None:
+    always = {row["field"] for row in ROWS if row["when"] == "always"}
+    awaited = {name for names in AWAITED.values() for name in names.split()}
+    assert not always & awaited
+
+
+def test_every_section_of_redis_is_there() -> None:
+    assert {row["section"] for row in ROWS} - {"Sentinel"} == set(SECTIONS)

@@ -1,0 +1,109 @@
+"""The tuned twins of hot commands answer and change what the plain commands do."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shardkv.keyspace.database import Database
+from shardkv.keyspace.slots import key_slot
+from tests.support.engine_client import EngineClient
+
+Step: TypeAlias = "list[bytes] | int"
+
+# Few names, so that most requests meet what others have left.
+NAME = st.sampled_from([b"a", b"{a}1", b"{"])
+TEXT = st.one_of(
+    st.sampled_from([b"", b"0", b"-1", b"9223372036854775806", b"x" * 1022, b"x" * 1023, b"x" * 1024, b"x" * 2000]),
+    st.integers(-3, 2000).map(lambda number: b"%d" % number),
+)
+
+
+def request(*words: Any) -> st.SearchStrategy[list[bytes]]:
+    """Requests of this form."""
+    return st.tuples(*(st.just(word) if isinstance(word, bytes) else word for word in words)).map(list)
+
+
+REQUEST = st.one_of(
+    request(st.sampled_from([b"GET", b"get", b"GeT"]), NAME),
+    request(st.sampled_from([b"SET", b"set", b"sEt"]), NAME, TEXT),
+    request(st.sampled_from([b"INCR", b"incr", b"Incr"]), NAME),
+    request(st.sampled_from([b"PING", b"ping", b"PinG"])),
+    request(b"PING", TEXT),
+    request(b"GET"),
+    request(b"SET", NAME, TEXT, b"PX", st.sampled_from([b"1", b"5", b"3000"])),
+    request(b"SET", NAME, TEXT, st.sampled_from([b"NX", b"XX", b"GET", b"KEEPTTL"])),
+    request(b"INCRBY", NAME, st.sampled_from([b"1", b"9223372036854775806"])),
+    request(b"APPEND", NAME, TEXT),
+    request(b"PEXPIRE", NAME, st.sampled_from([b"-1", b"1", b"5", b"3000"])),
+    request(b"PERSIST", NAME),
+    request(b"DEL", NAME),
+    request(b"OBJECT", st.sampled_from([b"ENCODING", b"IDLETIME"]), NAME),
+)
+STEP = st.one_of(
+    REQUEST.map(lambda one: [one]),
+    st.lists(REQUEST, min_size=4, max_size=25),
+    st.sampled_from([1, 4, 2000]),
+)
+
+
+@given(steps=st.lists(STEP, min_size=4, max_size=20), resp3=st.booleans(), watched=st.booleans(), heard=st.booleans())
+def test_twins_and_plain_commands_are_one(
+    steps: list[list[list[bytes]] | int], resp3: bool, watched: bool, heard: bool
+) -> None:
+    tuned, untuned = EngineClient(resp3=resp3), EngineClient(resp3=resp3)
+    no_twins(untuned)
+    assert tuned.engine.short_way.shortcuts
+    sent: list[list[list[bytes]]] = []
+    for kv in (tuned, untuned):
+        if heard:
+            sent.append(kv.propagated())
+        if watched:
+            watcher = kv.other()
+            kv.engine.watch(watcher.session, [b"a", b"{a}1"])
+            kv.engine.refresh_calm()
+    for step in steps:
+        if isinstance(step, int):
+            tuned.wait(step)
+            untuned.wait(step)
+            continue
+        assert tuned.pipeline(*step) == untuned.pipeline(*step), step
+        assert state(tuned.db) == state(untuned.db), step
+        assert broken(tuned) == broken(untuned), step
+    tuned.db.check()
+    assert counted(tuned) == counted(untuned)
+    if heard:
+        assert sent[0] == sent[1]
+
+
+def no_twins(kv: EngineClient) -> None:
+    """Let the engine use plain commands only, for spellings that it has yet to learn too."""
+
+    class Nothing(dict[bytes, Any]):
+        def __setitem__(self, spelling: bytes, twin: Any) -> None:
+            """Learns nothing."""
+
+    kv.engine.short_way.shortcuts = Nothing()
+
+
+def state(db: Database) -> Any:
+    """All that can be told of a database: values with their form, expiry times, access times, counts."""
+    held = {name: (type(value), value, db.expiry(name), db.access[key_slot(name)]) for name, value in db.items()}
+    return held, db.size, db.expiring, db.dirty
+
+
+def broken(kv: EngineClient) -> list[bool]:
+    """Which clients' watches were broken since the last look."""
+    sessions = kv.engine.sessions.values()
+    found = [session.watch_broken for session in sessions]
+    for session in sessions:
+        session.watch_broken = False
+    return found
+
+
+def counted(kv: EngineClient) -> Any:
+    """Hits, misses and calls."""
+    stats = kv.engine.stats
+    return kv.engine.hits_and_misses(), stats.commands, stats.error_replies, stats.expired
