@@ -6,20 +6,21 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import trio
 
+from shardkv.commands.spec import TABLE
 from shardkv.commands.versions import REDIS_VERSION, SHARDKV_VERSION
 from shardkv.config import Config, ConfigFault, Line, cmdline, conffile
 from shardkv.engine.engine import Engine
 
 from . import clock, process
 from .cluster import ClusterNode, NodesFileFault
-from .listeners import ListenFault, listen_tcp, listen_unix
+from .listeners import Doors, ListenFault, listen_unix
 from .logs import Log
 from .reactor import Reactor
 from .timers import expire_keys, sample, sweep_clients
@@ -37,25 +38,20 @@ class StartFault(Exception):
 
 def run(line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable[[], str]) -> int:
     """Run a node by its command line until it is told to stop; the exit code. Raises ConfigFault and StartFault."""
-    config, config_file = configure(line, read_file=read_file, read_stdin=read_stdin)
-    try:
-        os.chdir(config.dir or ".")
-    except OSError as error:
-        raise StartFault(f"cannot change to the folder of 'dir' ({config.dir}): {error.strerror}") from error
-    config.assign(Config.dir, str(Path.cwd()))
+    config, config_file, lines = configure(line, read_file=read_file, read_stdin=read_stdin)
+    log = prepare(config, lines)
     if config.daemonize:
         process.go_to_background()
-    log = Log(str(Path(config.logfile).absolute()) if config.logfile else "", config.loglevel)
     node = Node(config, config_file, log)
     try:
         node.open()
     except ListenFault as fault:
         log("warning", f"Warning: {fault}")
-        log("warning", f"Failed listening on port {config.port} (tcp), aborting.")
+        log("warning", f"Failed listening on port {fault.port} (tcp), aborting." if fault.port else "Aborting.")
         if log.path:
-            raise StartFault(f"failed listening on port {config.port}: {fault}") from fault
+            raise StartFault(f"failed listening on port {fault.port}: {fault}" if fault.port else str(fault)) from fault
         return 1
-    except NodesFileFault as fault:
+    except (NodesFileFault, StartFault) as fault:
         log("warning", str(fault))
         if log.path:
             raise StartFault(str(fault)) from fault
@@ -63,10 +59,52 @@ def run(line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable
     return trio.run(node.serve)
 
 
+def prepare(config: Config, lines: Sequence[Line]) -> Log:
+    """Enter the folder of ``dir`` and open the log: what options ask of the file system. Raises ConfigFault with the
+    line that asks for what cannot be had."""
+    refuse_renames(lines)
+    try:
+        os.chdir(config.dir or ".")
+    except OSError as error:
+        raise fault_of("dir", lines, error) from error
+    config.assign(Config.dir, str(Path.cwd()))
+    log = Log(str(Path(config.logfile).absolute()) if config.logfile else "", config.loglevel, role="C")
+    try:
+        log.probe()
+    except OSError as error:
+        raise fault_of("logfile", lines, error) from error
+    return log
+
+
+def fault_of(option: str, lines: Sequence[Line], error: OSError) -> ConfigFault | StartFault:
+    """The complaint about the line that gave ``option`` its value."""
+    reason = error.strerror or str(error)
+    for line in reversed(lines):
+        if line.words[0].lower() == option:
+            return ConfigFault(line.source, line.number, line.text, reason)
+    return StartFault(f"{option}: {reason}")
+
+
+def refuse_renames(lines: Sequence[Line]) -> None:
+    """Raise ConfigFault for a ``rename-command`` of what is no command, or to a name that is taken."""
+    names = {name for name, command in TABLE.items() if command.parent is None}
+    for line in lines:
+        if line.words[0].lower() != "rename-command":
+            continue
+        old, new = (word.lower() for word in line.words[1:])
+        if old not in names:
+            raise ConfigFault(line.source, line.number, line.text, "No such command in rename-command")
+        names.remove(old)
+        if new and new in names:
+            raise ConfigFault(line.source, line.number, line.text, "Target command name already exists")
+        names.add(new)
+
+
 def configure(
     line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable[[], str]
-) -> tuple[Config, Path | None]:
-    """The options from file, standard input and command line, in that order. Raises ConfigFault and StartFault."""
+) -> tuple[Config, Path | None, list[Line]]:
+    """The options from file, standard input and command line, in that order, and their lines. Raises ConfigFault and
+    StartFault."""
     lines: list[Line] = []
     config_file = None
     if line.file is not None:
@@ -74,14 +112,14 @@ def configure(
         try:
             text = read_file(str(config_file))[0][1]
         except OSError as error:
-            raise StartFault(f"can't open config file '{line.file}': {error.strerror}") from error
+            raise StartFault(f"can't open config file '{line.file}': {error.strerror or error}") from error
         lines += conffile.read(text, str(config_file), read_file)
     if line.from_stdin:
         lines += conffile.read(read_stdin(), "standard input", read_file)
     lines += line.lines
     config = Config()
     config.load(lines)
-    return config, config_file
+    return config, config_file, lines
 
 
 class Node:
@@ -95,19 +133,20 @@ class Node:
         self.engine = Engine(config, self.world, self.random, clock.stopwatch)
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
+        self.doors: Doors
         self._pid_file: Path | None = None
 
     def open(self) -> None:
         """Bind every socket and read nodes.conf: what can fail, fails before the node says that it is ready."""
         config = self.config
         log = self.log
-        log("warning", "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+        log("notice", "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
         log(
-            "warning",
-            f"Redis version={REDIS_VERSION}, bits=64, shardkv version={SHARDKV_VERSION}, pid={os.getpid()}, "
-            "just started",
+            "notice",
+            f"Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={os.getpid()}, just started",
         )
-        log("warning", "Configuration loaded")
+        log("notice", "Configuration loaded")
+        log.role = "M"
         allowed = process.raise_descriptor_limit(config.maxclients)
         if allowed < config.maxclients:
             log(
@@ -117,21 +156,32 @@ class Node:
             config.set([(b"maxclients", b"%d" % allowed)])
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
-        if config.port:
-            self.reactor.listen(listen_tcp(config.bind, config.port, config.tcp_backlog))
+        self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
+        self.world.doors = self.doors
+        self.doors.open(config.bind, config.port)
         if config.unixsocket:
             self.reactor.listen([listen_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog)])
+        elif not self.doors:
+            raise StartFault("Configured to not listen anywhere, exiting.")
         if config.cluster_enabled:
             self.cluster = ClusterNode(self.engine, self.reactor, config, log, Path(config.cluster_config_file))
             self.cluster.open()
         self.engine.begin(clock.unix_ms())
-        mode = "cluster" if config.cluster_enabled else "standalone"
-        log.raw(f"                shardkv {SHARDKV_VERSION} (Redis {REDIS_VERSION}), {mode} mode\n")
-        log.raw(f"                Port: {config.port}\n                PID: {os.getpid()}\n\n")
+        self._show_who_this_is()
         if config.pidfile or config.daemonize:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
             if not process.write_pid_file(self._pid_file):
                 log("warning", f"Failed to write PID file: {self._pid_file}")
+
+    def _show_who_this_is(self) -> None:
+        """The banner; a log file has one line instead, unless ``always-show-logo`` asks for it."""
+        config = self.config
+        mode = "cluster" if config.cluster_enabled else "standalone"
+        if self.log.path and not config.always_show_logo:
+            self.log("notice", f"Running mode={mode}, port={config.port}.")
+            return
+        self.log.raw(f"                shardkv {SHARDKV_VERSION} (Redis {REDIS_VERSION}), {mode} mode\n")
+        self.log.raw(f"                Port: {config.port}\n                PID: {os.getpid()}\n\n")
 
     async def serve(self) -> int:
         """Serve until a signal or SHUTDOWN; the exit code."""
@@ -147,7 +197,7 @@ class Node:
                 nursery.start_soon(sweep_clients, self.reactor)
                 nursery.start_soon(sample, self.engine)
                 nursery.start_soon(self._obey_signals, signals)
-                if self.config.port:
+                if self.doors:
                     self.log("notice", "Ready to accept connections tcp")
                 if self.config.unixsocket:
                     self.log("notice", "Ready to accept connections unix")
@@ -161,20 +211,28 @@ class Node:
             if number == signal.SIGHUP:
                 continue  # a terminal that closes is no reason to stop
             if self.world.stopping.is_set():
+                self.log("warning", "You insist... exiting now.")
                 os._exit(1)
             self.log("warning", f"Received {signal.Signals(number).name} scheduling shutdown...")
-            self.world.stopping.set()
+            self.world.shutdown(save=None, now=False, force=False)
 
     def _say_goodbye(self) -> None:
         self.reactor.close_all()
         if self.cluster is not None:
             self.cluster.close()
         if self.config.unixsocket:
-            Path(self.config.unixsocket).unlink(missing_ok=True)
+            self.log("notice", "Removing the unix socket file.")
+            self._remove(Path(self.config.unixsocket))
         if self._pid_file is not None:
             self.log("notice", "Removing the pid file.")
-            self._pid_file.unlink(missing_ok=True)
+            self._remove(self._pid_file)
         self.log("warning", "Redis is now ready to exit, bye bye...")
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            self.log("warning", f"Could not remove {path}: {error.strerror}")
 
 
 __all__ = ["ConfigFault", "StartFault", "run"]

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 
 #: The bus port is this much above the client port unless ``cluster-port`` says otherwise.
 BUS_PORT_OFFSET = 10_000
+HIGHEST_PORT = 65_535
 
 
 class NodesFileFault(Exception):
-    """nodes.conf cannot be used; ``str()`` is one line."""
+    """nodes.conf, or the port of the bus, cannot be used; ``str()`` is one line."""
 
 
 class ClusterNode:
@@ -72,7 +73,14 @@ class ClusterNode:
             ) from error
         except OSError as error:
             raise NodesFileFault(f"Can't open {self._path} in order to acquire a lock: {error.strerror}") from error
-        view = self._read()
+        port = self._config.port or self._config.tls_port
+        bus_port = self._config.cluster_port or port + BUS_PORT_OFFSET
+        if bus_port > HIGHEST_PORT:
+            raise NodesFileFault(
+                f"The port of the cluster bus would be {bus_port}: give a port of {HIGHEST_PORT - BUS_PORT_OFFSET} or "
+                "less, or set cluster-port."
+            )
+        view = self._read(port, bus_port)
         self.machine = ClusterMachine(view, self.settings(), Random(secrets.randbits(128)), self._clock())
         self._listening = listen_tcp(self._config.bind, view.me.bus_port, self._config.tcp_backlog)
         secret = self._config.cluster_auth_secret
@@ -103,9 +111,7 @@ class ClusterNode:
         self._engine.served[:] = bytes(len(self._engine.served))
         self._engine.world.on_options_changed.append(self._options_changed)  # type: ignore[attr-defined]
 
-    def _read(self) -> ClusterView:
-        port = self._config.port or self._config.tls_port
-        bus_port = self._config.cluster_port or port + BUS_PORT_OFFSET
+    def _read(self, port: int, bus_port: int) -> ClusterView:
         try:
             text = self._path.read_text(encoding="utf-8", errors="surrogateescape")
         except FileNotFoundError:
@@ -186,7 +192,7 @@ class ClusterNode:
             no_failover=config.cluster_replica_no_failover,
             preferred_endpoint=Endpoint(config.cluster_preferred_endpoint_type),
             announce_ip=config.cluster_announce_ip,
-            announce_port=config.cluster_announce_port,
+            announce_port=config.cluster_announce_port or config.port,  # CONFIG SET port may have moved us
             announce_tls_port=config.cluster_announce_tls_port,
             announce_bus_port=config.cluster_announce_bus_port,
             announce_hostname=config.cluster_announce_hostname,
@@ -195,7 +201,7 @@ class ClusterNode:
         )
 
     def _options_changed(self, names: frozenset[str]) -> None:
-        if any(name.startswith("cluster-") for name in names):
+        if "port" in names or any(name.startswith("cluster-") for name in names):
             self.driver.submit(Reconfigured(self.settings()))
             self._route(self.machine.view)
 

@@ -17,7 +17,7 @@ _MARKS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
 
 
 class Log:
-    """Where lines go, and from which level on. ``role``: M primary, S replica, C child."""
+    """Where lines go, and from which level on. ``role``: M primary, S replica, C child or still starting."""
 
     def __init__(self, path: str = "", level: str = "notice", role: str = "M") -> None:
         self.path = path
@@ -28,7 +28,7 @@ class Log:
     @property
     def level(self) -> str:
         """The least level that is written."""
-        return LEVELS[self._from]
+        return LEVELS[self._from] if self._from < len(LEVELS) else "nothing"
 
     @level.setter
     def level(self, name: str) -> None:
@@ -41,6 +41,11 @@ class Log:
         mark = _MARKS[level]
         head = f"{os.getpid()}:{self.role} {log_stamp()} {mark} "
         self.raw("".join(f"{head}{line}\n" for line in text.split("\n")))
+
+    def probe(self) -> None:
+        """Raise OSError if the file cannot be written to."""
+        if self.path:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644))
 
     def raw(self, text: str) -> None:
         """Write text as it is."""

@@ -17,14 +17,14 @@ def raise_descriptor_limit(clients: int) -> int:
     wanted = clients + RESERVED_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        target = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        try:
-            resource.setrlimit(
-                resource.RLIMIT_NOFILE, (target, max(target, hard) if hard != resource.RLIM_INFINITY else hard)
-            )
-        except (OSError, ValueError):
-            target = soft
-        soft = target
+        # Beyond the hard limit only who is privileged comes.
+        for target, ceiling in ((wanted, hard), (wanted, wanted), (hard, hard)):
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (target, ceiling))
+            except (OSError, ValueError):
+                continue
+            soft = target
+            break
     if soft == resource.RLIM_INFINITY:
         return clients
     return max(1, min(clients, soft - RESERVED_DESCRIPTORS))

@@ -98,12 +98,13 @@ class Reactor:
             self._listeners[sock.fileno()] = sock
             self._poller.register(sock.fileno(), READ)
 
-    def stop_listening(self) -> None:
-        """Close the listening sockets."""
-        for fd, sock in self._listeners.items():
+    def stop_listening(self, socks: Iterable[socket.socket]) -> None:
+        """Accept nobody from these any more, and close them."""
+        for sock in socks:
+            fd = sock.fileno()
+            del self._listeners[fd]
             self._poller.unregister(fd)
             sock.close()
-        self._listeners.clear()
 
     @property
     def clients(self) -> int:
@@ -115,7 +116,7 @@ class Reactor:
         for connection in list(self._connections.values()):
             self._flush(connection)
             self._drop(connection)
-        self.stop_listening()
+        self.stop_listening(list(self._listeners.values()))
         self._poller.close()
 
     # ---- the loop
@@ -191,6 +192,8 @@ class Reactor:
                 self._know_better(connection)
         if not parser.settled:
             self._unsettled(connection)
+        elif session.query_pending:
+            session.query_pending = 0
         if session.out:
             self._send(connection)
         elif session.close_after_reply:

@@ -19,16 +19,19 @@ from shardkv.errors import ReplyError
 
 from . import clock, process
 from .disk import write_atomically
+from .listeners import ListenFault
 
 if TYPE_CHECKING:
+    from .listeners import Doors
     from .logs import Log
     from .reactor import Reactor
 
 
 class NodeWorld:
-    """Implements ``shardkv.commands.host.World``. The reactor is set once it exists."""
+    """Implements ``shardkv.commands.host.World``. The reactor and the doors are set once they exist."""
 
     reactor: Reactor
+    doors: Doors
 
     def __init__(self, config: Config, log: Log, config_file: Path | None, run_id: str) -> None:
         self.config = config
@@ -61,19 +64,50 @@ class NodeWorld:
         self._log("notice", "CONFIG REWRITE executed with success.")
 
     def options_changed(self, names: Iterable[str]) -> None:
-        """Apply what has changed at once."""
+        """Apply what has changed at once. Raises ReplyError for what cannot be had, and then nothing is changed."""
         changed = frozenset(names)
+        if "maxclients" in changed:
+            self._allow_clients()
+        came_from = Path.cwd()
+        if "dir" in changed:
+            self._enter_folder()
+        try:
+            self._move_doors(changed)
+        except ReplyError:
+            os.chdir(came_from)
+            raise
         if "loglevel" in changed:
             self._log.level = self.config.loglevel
-        if "dir" in changed:
-            self.enter_folder()
         for apply in self.on_options_changed:
             apply(changed)
 
-    def enter_folder(self) -> None:
-        """Work in the folder of ``dir``; the option holds its full path from then on. Raises OSError."""
-        os.chdir(self.config.dir or ".")
+    def _allow_clients(self) -> None:
+        allowed = process.raise_descriptor_limit(self.config.maxclients)
+        if allowed < self.config.maxclients:
+            raise _refused(
+                "maxclients",
+                f"The operating system is not able to handle the specified number of clients, try with {allowed}",
+            )
+
+    def _enter_folder(self) -> None:
+        """Work in the folder of ``dir``; the option holds its full path from then on."""
+        try:
+            os.chdir(self.config.dir or ".")
+        except OSError as error:
+            raise _refused("dir", error.strerror or str(error)) from error
         self.config.assign(Config.dir, str(Path.cwd()))
+
+    def _move_doors(self, changed: frozenset[str]) -> None:
+        """Listen where ``port`` and ``bind`` say now."""
+        if not changed & {"port", "bind"}:
+            return
+        try:
+            self.doors.open(self.config.bind, self.config.port)
+        except ListenFault as fault:
+            self._log("warning", f"Warning: {fault}")
+            if "port" in changed:
+                raise _refused("port", "Unable to listen on this port. Check server logs.") from fault
+            raise _refused("bind", "Failed to bind to specified addresses.") from fault
 
     # ---- clients
 
@@ -138,3 +172,7 @@ class NodeWorld:
             "cpu_user_main": user,
             "cpu_sys_main": system,
         }
+
+
+def _refused(option: str, reason: str) -> ReplyError:
+    return ReplyError(f"ERR CONFIG SET failed (possibly related to argument '{option}') - {reason}")

@@ -11,6 +11,7 @@ from . import config_commands as config_commands
 from . import connection as connection
 from . import debug as debug
 from . import expiry as expiry
+from . import geo as geo
 from . import hash_expiry as hash_expiry
 from . import hash_extended as hash_extended
 from . import hashes as hashes

@@ -1,13 +1,14 @@
 """The engine: turns requests into replies.
 
 ``run(session, requests)`` is the whole of the data plane's interface: replies gather in ``session.out``. Nothing here
-does I/O or reads a clock; the
-rim calls ``begin(now)`` once a batch, and ``tick(now)`` when a deadline of the engine has come.
+does I/O or reads a clock; the rim calls ``begin(now)`` once a batch, and ``tick(now)`` when a deadline of the engine
+has
+come.
 
 There are two ways through. A *plain* session on a *calm* node (nothing that a gate could object to) goes to a tuned
-twin or straight to the command; anybody
-else meets the gates in Redis's order. ``calm`` and ``plain`` are set anew whenever one of the things that they
-summarise changes.
+twin or straight to the command (``shortway``); anybody else meets the gates in Redis's order. ``calm`` and ``plain``
+are
+set anew whenever one of the things that they summarise changes.
 """
 
 from __future__ import annotations
@@ -29,19 +30,18 @@ from ..resp.replies import NO_REPLY, OK, NullArray
 from .blocking import Waiting
 from .gates import POSTPONED, Gate, gates_of
 from .messages import Messages
+from .names import Names, miscounted
+from .pausing import Pause
 from .routing import redirect
 from .shortway import ShortWay
 from .stats import Stats
+from .watching import Watches, has_expired
 
 if TYPE_CHECKING:
     from random import Random
 
     from ..config import Config
 
-#: Different spellings of names that are remembered (``GeT``), so that a hostile client cannot fill the table.
-SPELLINGS_MAX: Final = 4096
-#: Words of an unknown command that are told back, in bytes.
-UNKNOWN_WORDS_MAX: Final = 128
 #: What the cluster answers in EXEC's place reaches the client as it is, for clients act on it.
 REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN"})
 
@@ -67,37 +67,20 @@ class Engine:
         self.attentive = False
         self.loading = False
         self.active_expire = True
-        self.paused_until: int | None = None
-        self.pause_writes_only = False
-        self.postponed: list[Session] = []
+        self.pausing = Pause()
         self.waiting = Waiting(self)
         self.messages = Messages(self)
-        self.watchers: dict[tuple[int, bytes], dict[Session, None]] = {}
+        self.watches = Watches()
         self.sinks: list[Callable[[Database, list[bytes]], None]] = []  #: who gets what is propagated
         self.expire_cycle_more = False
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
-        self._spellings = 0
-        self.commands: dict[bytes, Command] = {}
+        self._names = Names(config.rename_command, self.short_way.learn)
+        self.commands = self._names.commands
+        self.look_up = self._names.look_up
         self._gates: dict[str, tuple[Gate, ...]] = {name: gates_of(command) for name, command in TABLE.items()}
-        self._learn_names(config)
         self.context = Context(self, Session(id=0, db=self.database(0), created=0))
         self.refresh_calm()
-
-    def _learn_names(self, config: Config) -> None:
-        """Fill the table of names, renamed ones under their new name (an empty one: not at all)."""
-        renamed = {old.lower(): new.lower() for old, new in config.rename_command}
-        for name, command in TABLE.items():
-            if command.parent is not None:
-                continue
-            word = renamed.get(name, name)
-            if word:
-                for spelling in (word, word.upper()):
-                    self._learn(spelling.encode(), command)
-
-    def _learn(self, spelling: bytes, command: Command) -> None:
-        self.commands[spelling] = command
-        self.short_way.learn(spelling, command)
 
     # ---- sessions and databases
 
@@ -119,8 +102,7 @@ class Engine:
         self.unwatch(session)
         if session.blocked is not None:
             self.waiting.remove(session)
-        if session in self.postponed:
-            self.postponed.remove(session)
+        self.pausing.forget(session)
         if session.tracking is not None or session.subscribed:
             self.forget_messages(session)
 
@@ -146,8 +128,8 @@ class Engine:
     def swap(self, first: int, second: int) -> None:
         """Exchange two databases: every client sees the other one's keys under its number."""
         one, two = self.database(first), self.database(second)
-        self._break_watches(one)
-        self._break_watches(two)
+        self.watches.flushed(one)
+        self.watches.flushed(two)
         one.index, two.index = second, first
         self.databases[first], self.databases[second] = two, one
         self.cycles[first], self.cycles[second] = self.cycles[second], self.cycles[first]
@@ -156,8 +138,8 @@ class Engine:
                 session.db = two
             elif session.db is two:
                 session.db = one
-        self._break_watches(one)
-        self._break_watches(two)
+        self.watches.flushed(one)
+        self.watches.flushed(two)
         if self.waiting:
             self.waiting.exchanged(one, two)
 
@@ -167,7 +149,7 @@ class Engine:
         self.messages.flushed()
         for held in self.databases if database is None else [database]:
             if held is not None:
-                self._break_watches(held)
+                self.watches.flushed(held)
 
     # ---- requests
 
@@ -233,9 +215,9 @@ class Engine:
     def _answer(self, session: Session, words: list[bytes]) -> Any:
         command = self.look_up(words)
         if command is None:
-            return self._reject(session, None, self._unknown(words))
+            return self._reject(session, None, self._names.unknown(words))
         if not command.fewest <= len(words) <= command.most:
-            return self._reject(session, command, self._miscounted(command, words))
+            return self._reject(session, command, miscounted(command))
         if session.plain and self.calm:
             if self.cluster is not None and command.keys:
                 refusal = self.route_keys(session, command, words)
@@ -298,7 +280,7 @@ class Engine:
         """Run a request inside the one that is running; the reply as a plain value."""
         command = self.look_up(words)
         if command is None:
-            return self._unknown(words)
+            return self._names.unknown(words)
         return self.call_inside(command, words)
 
     def call_inside(self, command: Command, words: list[bytes]) -> Any:
@@ -344,41 +326,6 @@ class Engine:
         for sink in self.sinks:
             sink(database, words)
 
-    # ---- names
-
-    def look_up(self, words: list[bytes]) -> Command | None:
-        """The command of a request, its subcommand if it is a container; None if there is none."""
-        name = words[0]
-        command = self.commands.get(name)
-        if command is None:
-            command = self.commands.get(name.lower())
-            if command is None:
-                return None
-            if self._spellings < SPELLINGS_MAX:
-                self._spellings += 1
-                self._learn(name, command)
-        if command.subcommands and len(words) > 1:
-            return command.subcommands.get(words[1].lower())
-        return command
-
-    def _unknown(self, words: list[bytes]) -> ReplyError:
-        """The text for a name that is no command, or a container's word that is no subcommand."""
-        name = words[0]
-        container = self.commands.get(name.lower())
-        if container is not None:
-            word = words[1][:UNKNOWN_WORDS_MAX].decode("utf-8", "surrogateescape")
-            return ReplyError(f"ERR unknown subcommand '{word}'. Try {container.name.upper()} HELP.")
-        told = ""
-        for argument in words[1:]:
-            if len(told) >= UNKNOWN_WORDS_MAX:
-                break
-            told += f"'{argument[: UNKNOWN_WORDS_MAX - len(told)].decode('utf-8', 'surrogateescape')}' "
-        shown = name[:UNKNOWN_WORDS_MAX].decode("utf-8", "surrogateescape")
-        return ReplyError(f"ERR unknown command '{shown}', with args beginning with: {told}")
-
-    def _miscounted(self, command: Command, words: list[bytes]) -> ReplyError:
-        return ReplyError(f"ERR wrong number of arguments for '{command.name}' command")
-
     def _reject(self, session: Session, command: Command | None, error: ReplyError) -> ReplyError:
         """Answer a request that does not run. A transaction that is being queued is spoilt."""
         if command is not None:
@@ -419,10 +366,10 @@ class Engine:
 
     def refresh_calm(self) -> None:
         """Set ``calm`` and ``attentive`` anew."""
-        self.calm = not self.loading and self.paused_until is None
+        self.calm = not self.loading and self.pausing.until is None
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
-        attentive = bool(self.watchers or self.waiting or messages.tracking) or messages.wanted is not None
+        attentive = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
         if attentive != self.attentive:
             self.attentive = attentive
             for database in self.opened:
@@ -430,9 +377,7 @@ class Engine:
 
     def attend(self, database: Database, key: bytes, event: str) -> None:
         """Tell everybody who cares that a key was changed."""
-        if self.watchers:
-            for session in self.watchers.get((database.index, key), ()):
-                session.watch_broken = True
+        self.watches.touched(database, key)
         if self.waiting:
             self.waiting.touched(database, key)
         if self.messages.tracking:
@@ -457,41 +402,22 @@ class Engine:
 
     def watch(self, session: Session, keys: Iterable[bytes]) -> None:
         """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
-        db = session.db
-        for key in keys:
-            place = (db.index, key)
-            if place not in session.watching:
-                session.watching[place] = db.get(key) is not None and db.expired(key, key_slot(key))
-                self.watchers.setdefault(place, {})[session] = None
+        self.watches.add(session, keys)
         self.refresh_calm()
 
     def unwatch(self, session: Session) -> None:
         """Forget what a session watches."""
         if session.watching:
-            for place in session.watching:
-                held = self.watchers[place]
-                held.pop(session, None)
-                if not held:
-                    del self.watchers[place]
-            session.watching.clear()
+            self.watches.remove(session)
             self.refresh_calm()
         session.watch_broken = False
 
     def watch_fails(self, session: Session) -> bool:
         """Whether EXEC must abort: a watched key was touched, or has expired since WATCH."""
-        if session.watch_broken:
-            return True
-        for (index, key), was_expired in session.watching.items():
-            database = self.database(index)
-            if not was_expired and database.get(key) is not None and database.expired(key, key_slot(key)):
-                return True
-        return False
-
-    def _break_watches(self, database: Database) -> None:
-        for (index, key), sessions in self.watchers.items():
-            if index == database.index and database.get(key) is not None:
-                for session in sessions:
-                    session.watch_broken = True
+        return session.watch_broken or any(
+            not had_expired and has_expired(self.database(index), key)
+            for (index, key), had_expired in session.watching.items()
+        )
 
     def expire(self, database: Database, key: bytes) -> None:
         """Delete a key whose time has passed: DEL is propagated, the event is ``expired``."""
@@ -499,10 +425,7 @@ class Engine:
         database.dirty += 1
         self.stats.expired += 1
         if self.attentive:
-            if self.watchers:
-                for session in self.watchers.get((database.index, key), ()):
-                    if not session.watching.get((database.index, key)):
-                        session.watch_broken = True
+            self.watches.expired(database, key)
             if self.waiting:
                 self.waiting.touched(database, key)
             if self.messages.tracking:
@@ -531,36 +454,16 @@ class Engine:
         while session.waiting and not session.held and not session.close_after_reply and not session.closed:
             self.perform(session, session.waiting.popleft())
 
-    def may_write(self, session: Session, command: Command) -> bool:
-        """Whether a command counts as a write for CLIENT PAUSE WRITE."""
-        if command.name == "exec":
-            return any(self.may_write(session, queued) for queued, _ in session.queue or ())
-        return command.is_write or bool(command.flags & Flags.MAY_REPLICATE)
-
-    def postpone(self, session: Session, words: list[bytes]) -> None:
-        """Hold a request back until the pause ends."""
-        session.waiting.appendleft(words)
-        session.postponed = True
-        session.refresh()
-        self.postponed.append(session)
-
     def pause(self, until: int, writes_only: bool) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""
-        if self.paused_until is not None:
-            until = max(until, self.paused_until)
-            writes_only = writes_only and self.pause_writes_only
-        self.paused_until = until
-        self.pause_writes_only = writes_only
+        self.pausing.begin(until, writes_only)
         self.refresh_calm()
 
     def unpause(self) -> None:
         """End a pause; the clients that were held back go on."""
-        self.paused_until = None
+        released = self.pausing.end()
         self.refresh_calm()
-        released, self.postponed = self.postponed, []
         for session in released:
-            session.postponed = False
-            session.refresh()
             self.world.wake(session)
 
     def kill(self, session: Session) -> None:
@@ -576,19 +479,19 @@ class Engine:
     @property
     def deadline(self) -> float | None:
         """When ``tick`` wants to be called for a pause or a wait that ends (Unix milliseconds), or None."""
-        times = [at for at in (self.paused_until, self.waiting.deadline) if at is not None]
+        times = [at for at in (self.pausing.until, self.waiting.deadline) if at is not None]
         return min(times) if times else None
 
     def tick(self, now: int) -> None:
         """End what has lasted long enough."""
         self.begin(now)
-        if self.paused_until is not None and now >= self.paused_until:
+        if self.pausing.until is not None and now >= self.pausing.until:
             self.unpause()
         self.waiting.time_out(now)
 
     def expire_some(self, now: int, budget_seconds: float) -> bool:
         """One bounded step of the active expire cycle over all databases. True if there is more to do at once."""
-        if not self.active_expire or self.paused_until is not None:
+        if not self.active_expire or self.pausing.until is not None:
             return False
         self.begin(now)
         started = self.stopwatch()

@@ -80,11 +80,9 @@ def loaded(engine: Engine, session: Session, command: Command, words: list[bytes
 
 def not_paused(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """CLIENT PAUSE holds requests back, CLIENT UNPAUSE among them; with WRITE only those that may change something."""
-    if engine.paused_until is None or session.is_primary or session.is_replica:
+    if not engine.pausing.covers(session, command):
         return None
-    if engine.pause_writes_only and not engine.may_write(session, command):
-        return None
-    engine.postpone(session, words)
+    engine.pausing.hold(session, words)
     return POSTPONED
 
 

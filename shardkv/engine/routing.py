@@ -10,6 +10,7 @@ from ..commands.session import Session
 from ..commands.spec import Command
 from ..errors import ReplyError
 from ..keyspace.slots import key_slot
+from .pausing import may_write
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -25,7 +26,7 @@ def redirect(engine: Engine, session: Session, command: Command, keys: list[byte
         return database.get(key) is None or database.expired(key, key_slot(key))
 
     asker = Asker(
-        write=engine.may_write(session, command),
+        write=may_write(session, command),
         readonly=session.readonly,
         asking=session.asking or bool(command.flags & Flags.ASKING),
         migrate=command.name == "migrate",

@@ -7,7 +7,20 @@ from typing import Any, Final
 
 from ..errors import ReplyError
 from .numbers import format_double
-from .replies import NO_REPLY, BigNumber, DoubleText, Encoded, Named, NullArray, Pairs, Push, Reply, SetReply, Simple, Verbatim
+from .replies import (
+    NO_REPLY,
+    BigNumber,
+    DoubleText,
+    Encoded,
+    Named,
+    NullArray,
+    Pairs,
+    Push,
+    Reply,
+    SetReply,
+    Simple,
+    Verbatim,
+)
 
 TABLE_SIZE: Final = 1024
 

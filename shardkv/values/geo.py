@@ -1,8 +1,8 @@
 """Geography on a sphere: distances, shapes, and the points of a sorted set that lie inside a shape.
 
-Distances are metres, coordinates degrees. A search looks into the cell of the geohash that holds the middle of the shape
-and into the eight around it; in which order, and with cells of which size, is Redis's, for it shows in the order of what
-is found.
+Distances are metres, coordinates degrees. A search looks into the cell of the geohash that holds the middle of the
+shape and into the eight around it; in which order, and with cells of which size, is Redis's, for it shows in the order
+of what is found.
 """
 
 from __future__ import annotations

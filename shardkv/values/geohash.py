@@ -1,8 +1,8 @@
 """Geohashes: a longitude and a latitude as one number, bit by bit, and the rectangles that its prefixes stand for.
 
-A hash of ``step`` steps has a bit of the longitude and one of the latitude in each, the highest first. A sorted set holds
-hashes of 26 steps, 52 bits, as scores. Coordinates are degrees; the order of every operation on them is Redis's, so that
-scores and coordinates come out the same to the last bit.
+A hash of ``step`` steps has a bit of the longitude and one of the latitude in each, the highest first. A sorted set
+holds hashes of 26 steps, 52 bits, as scores. Coordinates are degrees; the order of every operation on them is Redis's,
+so that scores and coordinates come out the same to the last bit.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def encode(longitude: float, latitude: float, step: int = STEPS, latitudes: Rang
 def decode(score: float) -> Point:
     """The middle of the cell whose hash is the score."""
     text = f"{_unsigned(score):064b}"
-    # Less than 52 bits above the cell of a score are no hash; the coordinates are then forced into their ranges.
+    # A score that is no hash may give coordinates outside their ranges; they are forced into them.
     west, east = _part(LONGITUDES, int(text[0::2], 2), 1 << STEPS)
     south, north = _part(LATITUDES, int(text[1::2], 2), 1 << STEPS)
     longitude, latitude = (west + east) / 2, (south + north) / 2

@@ -226,6 +226,7 @@ class Node:
 
     def words_of(self, entry: RawEntry) -> list[bytes]:
         """The fields and values of an entry in turn."""
+        fields: Sequence[Any]
         if len(entry) > 2 and type(entry[2]) is list:
             fields, values = entry[2], entry[3:]
         else:

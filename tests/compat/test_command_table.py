@@ -39,6 +39,8 @@ CHANGED: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("zrank", "syntax"): ("key member [WITHSCORE]", "7.2 has WITHSCORE"),
     ("zrevrank", "arity"): ("-3", "7.2 has WITHSCORE"),
     ("zrevrank", "syntax"): ("key member [WITHSCORE]", "7.2 has WITHSCORE"),
+    ("geohash", "syntax"): ("key [member [member ...]]", "7.4 documents that there may be no member"),
+    ("geopos", "syntax"): ("key [member [member ...]]", "7.4 documents that there may be no member"),
     ("pfmerge", "syntax"): ("destkey [sourcekey [sourcekey ...]]", "7.4 documents that there may be no source"),
     ("set", "syntax"): (
         "key value [NX|XX|IFEQ comparison-value] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|"
@@ -50,10 +52,6 @@ CHANGED: Final[dict[tuple[str, str], tuple[str, str]]] = {
 #: What 7.0 has and we have not yet, by the area that will bring it.
 AWAITED: Final[dict[str, str]] = {
     "cluster": "cluster|failover",
-    "geo": (
-        "geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro geosearch "
-        "geosearchstore"
-    ),
     "memory accounting": "memory memory|purge memory|help memory|doctor memory|malloc-stats memory|stats memory|usage",
     "modules": "module module|loadex module|list module|load module|help module|unload",
     "observability": (

@@ -215,7 +215,7 @@ def test_a_pause_of_writes_lets_reads_through(kv: EngineClient, other: EngineCli
 def test_a_pause_that_makes_no_sense_is_refused(kv: EngineClient, words: list[str], text: str) -> None:
     with refused(text):
         kv("CLIENT", "PAUSE", *words)
-    assert kv.engine.paused_until is None
+    assert kv.engine.pausing.until is None
 
 
 # ---- UNBLOCK

@@ -170,7 +170,7 @@ def test_reset_makes_the_connection_new(kv: EngineClient) -> None:
     assert kv.raw("GET", "nothing") == b"$-1\r\n"
     assert kv.db.index == 0
     assert kv.session.plain
-    assert not kv.engine.watchers
+    assert not kv.engine.watches
 
 
 def test_reset_asks_for_the_password_again(locked: EngineClient) -> None:

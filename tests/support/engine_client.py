@@ -184,9 +184,8 @@ class EngineClient:
     def events(self) -> list[tuple[str, str]]:
         """From now on keyspace events are appended to the list returned, as pairs of event and key."""
         told: list[tuple[str, str]] = []
-        database_of_nobody = Session(id=-1, db=self.db, created=0)
-        self.engine.watchers[(-1, b"")] = {database_of_nobody: None}  # somebody listens, so that keys are attended to
-        self.engine.refresh_calm()
+        # somebody listens, so that keys are attended to
+        self.engine.watch(Session(id=-1, db=self.db, created=0), [b""])
         engine: Any = self.engine
         engine.notice = lambda database, key, event: told.append((event, key.decode()))
         return told
