@@ -290,6 +290,7 @@ class Reactor:
                 self._drop(connection)
                 return
             self._stats.bytes_out += sent
+            session.last_seen = self._engine.now  # who takes a large reply slowly is not idle
             session.unsent -= sent
             connection.unsent_at += sent
             if connection.unsent_at < len(first):

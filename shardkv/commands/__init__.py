@@ -10,6 +10,7 @@ from . import cluster as cluster
 from . import config_commands as config_commands
 from . import connection as connection
 from . import debug as debug
+from . import dump as dump
 from . import expiry as expiry
 from . import geo as geo
 from . import hash_expiry as hash_expiry
@@ -29,6 +30,7 @@ from . import scan as scan
 from . import server as server
 from . import set_algebra as set_algebra
 from . import sets as sets
+from . import sort as sort
 from . import stream_claims as stream_claims
 from . import stream_groups as stream_groups
 from . import stream_info as stream_info

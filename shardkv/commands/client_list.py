@@ -41,7 +41,7 @@ def _flags(session: Session) -> str:
         ("M", session.is_primary),
         ("P", session.subscribed),
         ("x", session.queue is not None),
-        ("b", session.blocked is not None),
+        ("b", session.held),
         ("t", tracking is not None),
         ("R", tracking is not None and tracking.broken),
         ("B", tracking is not None and tracking.broadcast),
@@ -88,7 +88,7 @@ def client_line(ctx: Context, session: Session) -> bytes:
         ("rbs", waiting),
         ("rbp", max(session.unsent_peak, waiting)),
         ("obl", waiting),
-        ("oll", 0),  # there is one output buffer, no list behind it
+        ("oll", int(session.unsent > 0)),  # what is not taken waits as one piece
         ("omem", session.unsent),
         ("tot-mem", _SESSION_BYTES + session.query_pending + running + queued + waiting + session.unsent),
         ("events", "rw" if session.unsent else "r"),

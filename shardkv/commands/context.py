@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import WrongType
 from ..keyspace.slots import key_slot
 from ..resp.replies import NO_REPLY
+from ..values.hashes import HashValue
 from .host import Host
 from .session import Blocked, Session
 from .spec import Command
@@ -141,20 +142,25 @@ class Context:
     def _put(self, slot: int, key: bytes, value: Value) -> None:
         db = self.db
         held = db.values[slot]
-        before = len(held)
+        old = held.get(key)
         held[key] = value
-        after = len(held)
-        if after != before:
-            db.grown(slot, after)
+        if old is None:
+            db.grown(slot, len(held))
             if self.host.attentive:
                 self.host.notice(db, key, "new")
+        elif type(old) not in STRING_TYPES and old is not value:
+            db.freeing.give(old)
+        if type(value) is HashValue and value.times is not None:
+            first = value.next_expiry
+            if first is not None:
+                db.note_fields(key, first)
         db.access[slot] = db.clock
 
     def delete(self, key: bytes, event: str | None = "del") -> bool:
         """Delete a live key and, unless ``event`` is None, touch it. False if there was none."""
         if self.peek(key) is None:
             return False
-        self.db.remove(key)
+        self.db.discard(key)
         if event is not None:
             self.touch(key, event)
         return True

@@ -72,9 +72,7 @@ def note_expiry(db: Database, name: bytes, held: HashValue) -> None:
     """Let the active step know of a hash with fields that expire: whenever one is stored or given a time."""
     first = held.next_expiry
     if first is not None:
-        known = db.hash_times.get(name)
-        if known is None or first < known:
-            db.hash_times.set(name, first)
+        db.note_fields(name, first)
 
 
 def expire_fields(host: Host, db: Database, now: int, limit: int) -> bool:

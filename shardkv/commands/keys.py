@@ -184,7 +184,7 @@ def _rename(ctx: Context, name: bytes, new: bytes, *, replace: bool) -> bool:
     if ctx.peek(new) is not None:
         if not replace:
             return False
-        ctx.db.remove(new)
+        ctx.db.discard(new)
     _settle(ctx, new, held, ctx.db.expiry(name))
     ctx.db.remove(name)
     ctx.touch(name, "rename_from")
@@ -226,7 +226,7 @@ def copy(ctx: Context, words: list[bytes]) -> int:
         if ctx.peek(destination) is not None:
             if not replace:
                 return 0
-            target.remove(destination)
+            target.discard(destination)
         _settle(ctx, destination, copied(held), expires_at)
         ctx.touch(destination, "copy_to")
     return 1

@@ -135,6 +135,6 @@ def brpoplpush(ctx: Context, words: list[bytes]) -> Any:
 )
 def blmpop(ctx: Context, words: list[bytes]) -> Any:
     """Takes elements from the first list that exists, and waits for one if need be."""
-    deadline = deadline_of(ctx, words[1])
     names, left, count = pop_request(words, 2, b"LEFT", b"RIGHT")
+    deadline = deadline_of(ctx, words[1])
     return now_or_later(ctx, names, ListValue, deadline, lambda ctx: pop_first(ctx, names, count, left=left))

@@ -399,20 +399,28 @@ def _lpos_options(words: list[bytes]) -> tuple[int, int | None, int]:
         token = words[at].upper()
         if token not in (b"RANK", b"COUNT", b"MAXLEN") or at + 1 == len(words):
             raise SyntaxFault
-        number = parse_int(words[at + 1])
         if token == b"RANK":
-            rank = number
-            if number < -INT64_MAX:
+            rank = parse_int(words[at + 1])
+            if rank < -INT64_MAX:
                 raise OutOfRange(f"ERR value is out of range, value must between {-INT64_MAX} and {INT64_MAX}")
-            if not number:
+            if not rank:
                 raise ReplyError(
                     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
                     "or use negative to start from the end of the list"
                 )
-        elif number < 0:
-            raise ReplyError(f"ERR {token.decode()} can't be negative")
         elif token == b"COUNT":
-            count = number
+            count = _at_least_zero(words[at + 1], "COUNT")
         else:
-            limit = number
+            limit = _at_least_zero(words[at + 1], "MAXLEN")
     return rank, count, limit
+
+
+def _at_least_zero(word: bytes, option: str) -> int:
+    """A number that must not be negative; what is no number at all is told so as well."""
+    try:
+        number = parse_int(word)
+    except ReplyError:
+        number = -1
+    if number < 0:
+        raise ReplyError(f"ERR {option} can't be negative")
+    return number

@@ -38,9 +38,11 @@ def dbsize(ctx: Context) -> int:
     acl=("keyspace", "dangerous"),
     tips=_FLUSH_TIPS,
     history={"4.0.0": "Added the `ASYNC` flushing mode modifier.", "6.2.0": "Added the `SYNC` flushing mode modifier."},
+    raw=True,  # the option cannot be said twice
 )
-def flushdb(ctx: Context, flush_type: str = "") -> Simple:
+def flushdb(ctx: Context, words: list[bytes]) -> Simple:
     """Deletes all keys of the database."""
+    _check_flush_type(words)
     gone = ctx.db.size
     ctx.host.flushed(ctx.db)
     ctx.db.clear()
@@ -58,9 +60,11 @@ def flushdb(ctx: Context, flush_type: str = "") -> Simple:
     acl=("keyspace", "dangerous"),
     tips=_FLUSH_TIPS,
     history={"4.0.0": "Added the `ASYNC` flushing mode modifier.", "6.2.0": "Added the `SYNC` flushing mode modifier."},
+    raw=True,  # the option cannot be said twice
 )
-def flushall(ctx: Context, flush_type: str = "") -> Simple:
+def flushall(ctx: Context, words: list[bytes]) -> Simple:
     """Deletes all keys of all databases."""
+    _check_flush_type(words)
     ctx.host.flushed(None)
     for database in ctx.host.databases:
         if database is not None:
@@ -68,6 +72,11 @@ def flushall(ctx: Context, flush_type: str = "") -> Simple:
             database.clear()
     ctx.dirty += 1
     return OK
+
+
+def _check_flush_type(words: list[bytes]) -> None:
+    if len(words) > 2 or (len(words) == 2 and words[1].upper() not in (b"ASYNC", b"SYNC")):
+        raise SyntaxFault
 
 
 @command(

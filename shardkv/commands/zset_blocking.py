@@ -82,6 +82,6 @@ def bzpopmax(ctx: Context, words: list[bytes]) -> Any:
 )
 def bzmpop(ctx: Context, words: list[bytes]) -> Any:
     """Takes members from the first sorted set that exists, and waits for one if need be."""
-    deadline = deadline_of(ctx, words[1])
     names, lowest, count = pop_request(words, 2, b"MIN", b"MAX")
+    deadline = deadline_of(ctx, words[1])
     return now_or_later(ctx, names, ZSetValue, deadline, lambda ctx: pop_first(ctx, names, count, lowest=lowest))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
 from ..commands.flags import Flags
+from ..commands.hash_fields import expire_fields
 from ..commands.host import ClusterPort, World
 from ..commands.session import Blocked, Session
 from ..commands.spec import TABLE, Command
@@ -420,8 +421,9 @@ class Engine:
         )
 
     def expire(self, database: Database, key: bytes) -> None:
-        """Delete a key whose time has passed: DEL is propagated, the event is ``expired``."""
-        database.remove(key)
+        """Delete a key whose time has passed: DEL (UNLINK if ``lazyfree-lazy-expire`` says so) is propagated, the event
+        is ``expired``."""
+        database.discard(key)
         database.dirty += 1
         self.stats.expired += 1
         if self.attentive:
@@ -432,7 +434,7 @@ class Engine:
                 self.messages.changed(key, written=False)
             self.notice(database, key, "expired")
         if self.sinks:
-            self.propagate(database, [b"DEL", key])
+            self.propagate(database, [b"UNLINK" if self.config.lazyfree_lazy_expire else b"DEL", key])
 
     # ---- waiting
 
@@ -507,6 +509,11 @@ class Engine:
                 more = more or (not whole and share > 10.0)
             if not whole:
                 self.stats.expire_time_cap_reached += 1
+        for database in self.opened:
+            if database.hash_times:
+                while (fields_due := expire_fields(self, database, now, FIELDS_A_LOOK)) and self.stopwatch() < until:
+                    pass
+                more = more or fields_due
         self.stats.expire_cycle_cpu_ms += (self.stopwatch() - started) * 1000
         if self.waiting.ready:
             self.waiting.serve()

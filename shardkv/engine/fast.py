@@ -1,21 +1,24 @@
-"""Tuned twins of the hottest commands.
+"""Tuned twins of the hottest commands, those of strings; ``fast_values`` has those of the other types.
 
 A twin takes ``(db, words, nil)`` and returns the encoded reply, or None when the plain command has to look at it:
-another number of words, an option,
-another type, an expiry on the key, a slot that is not served here, somebody who watches. So a twin proves that the
-plain command would have
-answered these very bytes, and has the same effect; ``tests/laws`` holds the two equal.
+another number of words, an option, another type, an expiry that has passed, a slot that is not served here, somebody
+who watches. So a twin proves that the plain command would have answered these very bytes, and has the same effect;
+``tests/laws`` holds the two equal. A twin that changes something adds to ``db.dirty``, and the request is propagated;
+where something else has to be, the twin puts that into ``words``.
 """
 
 from __future__ import annotations
 
 from binascii import crc_hqx
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..keyspace.database import Database
 from ..keyspace.slots import key_slot
 from ..resp.encoder import BULK_HEADER, INTEGER, OK_BYTES, PONG_BYTES
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 Twin: TypeAlias = Callable[[Database, list[bytes], bytes], "bytes | None"]
 
@@ -76,11 +79,12 @@ def set_(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
     else:
         return None  # a large value may have to be freed with care
     db.access[slot] = db.clock
+    db.dirty += 1
     return OK_BYTES
 
 
 def incr(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
-    """INCR of a key that holds an int already."""
+    """INCR of a key that holds an int already, or nothing."""
     if len(words) != 2 or db.attended:
         return None
     key = words[1]
@@ -89,18 +93,55 @@ def incr(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
         return None
     held = db.values[slot]
     value = held.get(key)
-    if type(value) is not int or value == _MAX:
+    if value is None:
+        value = held[key] = 1
+        db.grown(slot, len(held))
+    elif type(value) is not int or value == _MAX:
         return None
-    value += 1
-    held[key] = value
+    else:
+        value += 1
+        held[key] = value
     db.access[slot] = db.clock
+    db.dirty += 1
     if 0 <= value < _INTEGERS:
         return INTEGER[value]
     return b":%d\r\n" % value
 
 
-TWINS: Final[dict[str, Twin]] = {"ping": ping, "get": get, "set": set_, "incr": incr}
-#: Each call of these is one change; the engine books them by the run.
-WRITERS: Final = frozenset({set_, incr})
+def string_twins(config: Config) -> dict[str, Twin]:
+    """The twins by command."""
+
+    def mset(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
+        """MSET key value ..."""
+        count = len(words)
+        if not count & 1 or db.attended or config.cluster_enabled:
+            return None
+        served, expires, values = db.served, db.expires, db.values
+        slots: list[int] = []
+        for key in words[1::2]:
+            slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
+            if not served[slot] or expires[slot] is not None:
+                return None
+            old = values[slot].get(key)
+            if old is not None and type(old) is not bytes:
+                return None
+            slots.append(slot)
+        access, clock = db.access, db.clock
+        at = 1
+        for slot in slots:
+            held = values[slot]
+            before = len(held)
+            held[words[at]] = words[at + 1]
+            after = len(held)
+            if after != before:
+                db.grown(slot, after)
+            access[slot] = clock
+            at += 2
+        db.dirty += count >> 1
+        return OK_BYTES
+
+    return {"ping": ping, "get": get, "set": set_, "incr": incr, "mset": mset}
+
+
 #: Each call of these is a hit, but for the misses that the twin counts itself.
-READERS: Final = frozenset({get})
+READERS: Final = frozenset({"get", "hget", "lrange"})

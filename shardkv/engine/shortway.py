@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from ..commands.spec import Command, CommandStats
 from ..resp.encoder import NULL2, NULL3, encode
 from ..resp.replies import NO_REPLY
-from .fast import READERS, TWINS, WRITERS, Twin
+from .fast import READERS, Twin, string_twins
+from .fast_values import value_twins
 
 if TYPE_CHECKING:
     from ..commands.session import Session
-    from ..keyspace.database import Database
     from .engine import Engine
 
 
@@ -29,26 +29,26 @@ class Shortcut:
     twin: Twin
     name: str
     stats: CommandStats
-    writes: bool
     reads: bool
 
 
 class ShortWay:
     """Runs requests for as long as session and node stay plain and calm."""
 
-    __slots__ = ("_engine", "_stats", "_stopwatch", "shortcuts")
+    __slots__ = ("_engine", "_stats", "_stopwatch", "_twins", "shortcuts")
 
     def __init__(self, engine: Engine, stopwatch: Callable[[], float]) -> None:
         self._engine = engine
         self._stats = engine.stats
         self._stopwatch = stopwatch
+        self._twins = string_twins(engine.config) | value_twins(engine.config, engine.rng)
         self.shortcuts: dict[bytes, Shortcut] = {}
 
     def learn(self, spelling: bytes, command: Command) -> None:
         """A name, as clients send it, of a command that may have a twin."""
-        twin = TWINS.get(command.name)
+        twin = self._twins.get(command.name)
         if twin is not None:
-            self.shortcuts[spelling] = Shortcut(twin, command.name, command.stats, twin in WRITERS, twin in READERS)
+            self.shortcuts[spelling] = Shortcut(twin, command.name, command.stats, command.name in READERS)
 
     def run(self, session: Session, requests: list[list[bytes]], at: int) -> int:
         """Go on from ``at``; returns where the short way ended."""
@@ -62,14 +62,16 @@ class ShortWay:
             if shortcut is not None:
                 started = stopwatch()
                 db = session.db
+                dirty = db.dirty
                 reply = shortcut.twin(db, words, NULL3 if session.resp3 else NULL2)
                 if reply is not None:
                     session.out.append(reply)
-                    self._book(session, db, shortcut, 1, started)
-                    if shortcut.writes and engine.sinks:
+                    self._book(session, shortcut, 1, started)
+                    if db.dirty != dirty and engine.sinks:
                         engine.propagate(db, words)
                     return 1
         db = session.db
+        dirty = db.dirty
         nil = NULL3 if session.resp3 else NULL2
         append = session.out.append
         last: Shortcut | None = None
@@ -88,14 +90,16 @@ class ShortWay:
                         count += 1
                     else:
                         if last is not None:
-                            started = self._book(session, db, last, count, started)
+                            started = self._book(session, last, count, started)
                         last = shortcut
                         count = 1
-                    if shortcut.writes and engine.sinks:
-                        engine.propagate(db, words)
+                    if db.dirty != dirty:
+                        dirty = db.dirty
+                        if engine.sinks:
+                            engine.propagate(db, words)
                     continue
             if last is not None:
-                self._book(session, db, last, count, started)
+                self._book(session, last, count, started)
                 last = None
             command = engine.commands.get(words[0])
             if (
@@ -113,17 +117,16 @@ class ShortWay:
             if not session.plain or not engine.calm:
                 return at
             db = session.db
+            dirty = db.dirty
             nil = NULL3 if session.resp3 else NULL2
             started = stopwatch()
         if last is not None:
-            self._book(session, db, last, count, started)
+            self._book(session, last, count, started)
         return at
 
-    def _book(self, session: Session, db: Database, shortcut: Shortcut, count: int, started: float) -> float:
+    def _book(self, session: Session, shortcut: Shortcut, count: int, started: float) -> float:
         """Count a run of one twin; returns the time, where the next run starts."""
-        if shortcut.writes:
-            db.dirty += count
-        elif shortcut.reads:
+        if shortcut.reads:
             self._stats.hits += count
         session.last_command = shortcut.name
         session.commands += count

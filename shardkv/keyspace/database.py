@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..values.buckets import Buckets
 from ..values.deadlines import Deadlines
+from .freeing import Freeing
 from .slots import SLOT_COUNT, SLOT_MASK, key_slot
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Value: TypeAlias = Any
 Slot: TypeAlias = "dict[bytes, Value] | Buckets[Value]"
 
+STRINGS: Final = (bytes, int, bytearray)
 #: A slot with more keys than this is walked in steps.
 LARGE_SLOT: Final = 1024
 
@@ -42,6 +44,7 @@ class Database:
         "expires",
         "expiring",
         "filled",
+        "freeing",
         "hash_times",
         "index",
         "live",
@@ -71,6 +74,7 @@ class Database:
         self.hash_times = (
             Deadlines()
         )  #: the hashes that have fields which expire, each with the first time or an earlier
+        self.freeing = Freeing()  #: large values that are gone
         self.attended = False  #: somebody watches, waits for, caches or listens to keys
 
     # ---- single keys
@@ -135,6 +139,15 @@ class Database:
             self._one_less(slot, times)
         return value
 
+    def discard(self, key: bytes) -> bool:
+        """Delete a key for good: a large value is freed in the background. False if it was not there."""
+        value = self.remove(key)
+        if value is None:
+            return False
+        if type(value) not in STRINGS:
+            self.freeing.give(value)
+        return True
+
     def expiry(self, key: bytes) -> int | None:
         """The expiry time, or None."""
         times = self.expires[key_slot(key)]
@@ -159,10 +172,17 @@ class Database:
         if not times:
             self.expires[slot] = None
 
+    def note_fields(self, key: bytes, first: int) -> None:
+        """Let the active step know of a hash of whose fields the first expires at ``first``."""
+        known = self.hash_times.get(key)
+        if known is None or first < known:
+            self.hash_times.set(key, first)
+
     # ---- many keys
 
     def clear(self) -> None:
-        """Forget every key. The old slots are dropped as a whole, for whoever frees them in the background."""
+        """Forget every key; what they held is freed in the background."""
+        self.freeing.give_all((self.values[slot] for slot in self.live), self.size)
         self.values = [{} for _ in range(SLOT_COUNT)]
         self.expires = [None] * SLOT_COUNT
         self.size = self.expiring = self.filled = 0
@@ -184,6 +204,7 @@ class Database:
         if not count:
             return 0
         self._emptied(slot)
+        self.freeing.give_all((self.values[slot],), count)
         self.values[slot] = {}
         times = self.expires[slot]
         if times is not None:

@@ -43,6 +43,12 @@ EMPTY_ARRAY: Final = b"*0\r\n"
 TRUE3: Final = b"#t\r\n"
 FALSE3: Final = b"#f\r\n"
 
+#: What stands between two bulk strings, by the length of the second.
+_BETWEEN: Final[list[bytes]] = [b"\r\n" + header for header in BULK_HEADER]
+#: Shorter arrays are not worth a look at whether all elements are bulk strings.
+_MANY: Final = 16
+_ONLY_BYTES: Final = {bytes}
+
 _LINE_ENDS: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -67,6 +73,28 @@ def encode_into(parts: list[bytes], reply: Reply, resp3: bool) -> None:
     if worker is None:
         worker = _find_worker(reply)
     worker(parts, reply, resp3)
+
+
+def encode_bulks(items: Sequence[bytes]) -> bytes:
+    """An array of bulk strings, all of them ``bytes``, the same in both protocols: much quicker than one by one."""
+    count = len(items)
+    if not count:
+        return EMPTY_ARRAY
+    sizes = set(map(len, items))
+    if max(sizes) >= TABLE_SIZE:
+        parts: list[bytes] = [b"*%d" % count]
+        for item in items:
+            parts.append(b"\r\n$%d\r\n" % len(item))
+            parts.append(item)
+    elif len(sizes) == 1:
+        between = _BETWEEN[sizes.pop()]
+        return b"*%d%b%b\r\n" % (count, between, between.join(items))
+    else:
+        parts = [b"*%d" % count] * (2 * count + 1)
+        parts[1::2] = [_BETWEEN[len(item)] for item in items]
+        parts[2::2] = items
+    parts.append(CRLF)
+    return b"".join(parts)
 
 
 def encode_error(text: str) -> bytes:
@@ -157,6 +185,9 @@ def _elements(parts: list[bytes], items: Iterable[Any], resp3: bool) -> None:
 
 def _array(parts: list[bytes], reply: Sequence[Any], resp3: bool) -> None:
     size = len(reply)
+    if size >= _MANY and set(map(type, reply)) == _ONLY_BYTES:
+        parts.append(encode_bulks(reply))
+        return
     parts.append(ARRAY_HEADER[size] if size < TABLE_SIZE else b"*%d\r\n" % size)
     _elements(parts, reply, resp3)
 

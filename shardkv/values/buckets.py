@@ -25,32 +25,35 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-_TARGET: Final = 256  #: mean size of a bucket: small enough to walk in one step, large enough to cost no memory
-_THIN: Final = _TARGET // 2  #: below this mean size buckets are merged
+_TARGET: Final = 64  #: mean size of a bucket: small enough to walk in one step, large enough to cost no memory
 _SPARSE: Final = 16  #: below this mean size keys are counted off
-_LARGEST: Final = 3 * _TARGET  #: hardly ever is a bucket larger: those not split yet hold up to twice the mean
-_BITS: Final = 32
+_HASHES: Final = 1 << 32
+#: Of a bucket's expected size: hardly ever is one larger.
+_ROOM: Final = 1.4
 
 
 class Buckets(Generic[V]):
     """A dict of bytes to values in many small dicts; the part of dict's interface that the keyspace and the values
     use."""
 
-    __slots__ = ("_count", "_dicts", "_level", "_split")
+    __slots__ = ("_count", "_dicts", "_full", "_level", "_low", "_split")
 
     def __init__(self, items: Mapping[bytes, V]) -> None:
         self._level = max(1, (len(items) // _TARGET).bit_length())
+        self._low = (1 << self._level) - 1  #: the bits of a hash that name a bucket
         self._split = 0
         self._dicts: list[dict[bytes, V]] = [{} for _ in range(1 << self._level)]
-        self._count = 0
+        self._full = _TARGET << self._level  #: more keys than this, and a bucket is split
+        self._count = len(items)
+        dicts, low = self._dicts, self._low
         for key, value in items.items():
-            self[key] = value
+            dicts[crc32(key) & low][key] = value
 
     def _bucket(self, key: bytes) -> dict[bytes, V]:
         digest = crc32(key)
-        index = digest & ((1 << self._level) - 1)
+        index = digest & self._low
         if index < self._split:
-            index = digest & ((2 << self._level) - 1)
+            index = digest & (self._low << 1 | 1)
         return self._dicts[index]
 
     def __len__(self) -> int:
@@ -64,33 +67,54 @@ class Buckets(Generic[V]):
 
     def get(self, key: bytes) -> V | None:
         """The value, or None."""
-        return self._bucket(key).get(key)
+        digest = crc32(key)
+        index = digest & self._low
+        if index < self._split:
+            index = digest & (self._low << 1 | 1)
+        return self._dicts[index].get(key)
 
     def __setitem__(self, key: bytes, value: V) -> None:
-        bucket = self._bucket(key)
+        digest = crc32(key)
+        index = digest & self._low
+        if index < self._split:
+            index = digest & (self._low << 1 | 1)
+        bucket = self._dicts[index]
         before = len(bucket)
         bucket[key] = value
         if len(bucket) != before:
             self._count += 1
-            if self._count > _TARGET * len(self._dicts):
+            if self._count > self._full:
                 self._grow()
 
     def __delitem__(self, key: bytes) -> None:
         del self._bucket(key)[key]
-        self._count -= 1
-        if self._count < _THIN * len(self._dicts):
-            self._shrink()
+        self._one_less()
 
     def pop(self, key: bytes, default: V | None = None) -> V | None:
         """Remove and return, or ``default``."""
         bucket = self._bucket(key)
         if key in bucket:
             value = bucket.pop(key)
-            self._count -= 1
-            if self._count < _THIN * len(self._dicts):
-                self._shrink()
+            self._one_less()
             return value
         return default
+
+    def pop_random(self, rng: Random) -> bytes:
+        """Remove and return a random key, as ``choose`` finds it."""
+        key = self.choose(rng)
+        del self._bucket(key)[key]
+        self._one_less()
+        return key
+
+    def take_apart(self) -> Iterator[dict[bytes, V]]:
+        """Give up the buckets one by one, for whoever frees a large mapping in steps. Nothing may use it any more."""
+        while self._dicts:
+            yield self._dicts.pop()
+
+    def _one_less(self) -> None:
+        self._count -= 1
+        if self._count < self._full >> 1:
+            self._shrink()
 
     def __iter__(self) -> Iterator[bytes]:
         for bucket in self._dicts:
@@ -118,9 +142,11 @@ class Buckets(Generic[V]):
         for key in moved:
             del old[key]
         self._dicts.append(moved)
+        self._full += _TARGET
         self._split += 1
         if self._split == bit:
             self._level += 1
+            self._low = self._low << 1 | 1
             self._split = 0
 
     def _shrink(self) -> None:
@@ -129,8 +155,10 @@ class Buckets(Generic[V]):
             return
         if not self._split:
             self._level -= 1
+            self._low >>= 1
             self._split = 1 << self._level
         self._split -= 1
+        self._full -= _TARGET
         self._dicts[self._split].update(self._dicts.pop())
 
     def step(self, cursor: int) -> tuple[int, dict[bytes, V]]:
@@ -144,11 +172,20 @@ class Buckets(Generic[V]):
         return _reverse(after, bits), self._dicts[index]
 
     def choose(self, rng: Random) -> bytes:
-        """A random key, each about as likely, in O(1). The mapping must not be empty."""
+        """A random key, each about as likely, in O(1). The mapping must not be empty.
+
+        A bucket is drawn by a random hash, so that one not split yet, which holds twice as much, comes twice as often.
+        """
         dicts, random = self._dicts, rng.random
         while True:
-            bucket = dicts[int(random() * len(dicts))]
-            place = int(random() * max(_LARGEST, len(bucket)))
+            digest = int(random() * _HASHES)
+            index = digest & self._low
+            expected = self._count / (self._low + 1)
+            if index < self._split:
+                index = digest & (self._low << 1 | 1)
+                expected /= 2
+            bucket = dicts[index]
+            place = int(random() * max(expected * _ROOM + 1, len(bucket)))
             if place < len(bucket):
                 return next(islice(bucket, place, None))
             if self._count < len(dicts) * _SPARSE:
@@ -159,6 +196,8 @@ class Buckets(Generic[V]):
         """Assert the invariants."""
         assert self._count == sum(len(bucket) for bucket in self._dicts)
         assert len(self._dicts) == (1 << self._level) + self._split
+        assert self._low == (1 << self._level) - 1
+        assert self._full == _TARGET * len(self._dicts)
         for index, bucket in enumerate(self._dicts):
             bits = self._level + (1 if index < self._split or index >= 1 << self._level else 0)
             assert all(crc32(key) & ((1 << bits) - 1) == index for key in bucket)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from typing import Final
+
+#: Entries that are freed in one go.
+_PORTION: Final = 512
 
 
 class Deadlines:
@@ -61,6 +66,14 @@ class Deadlines:
             del self._at[name]
             found.append(name)
         return found
+
+    def take_apart(self) -> Iterator[None]:
+        """Free all of it part by part, each time a part is asked for. Nothing may use it any more."""
+        while self._heap or self._at:
+            del self._heap[-_PORTION:]
+            for _ in range(min(_PORTION, len(self._at))):
+                self._at.popitem()
+            yield
 
     def items(self) -> list[tuple[bytes, int]]:
         """All names with their times."""

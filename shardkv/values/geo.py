@@ -7,19 +7,23 @@ of what is found.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import asin, cos, isfinite, nan, pi, sin, sqrt
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from .geohash import STEPS, Cell, Point, decode, encode
 
 if TYPE_CHECKING:
     from .zsets import ZSetValue
 
+#: From a point to its distance in metres, or None if it lies outside.
+Gauge: TypeAlias = Callable[[Point], float | None]
+
 _EARTH_RADIUS: Final = 6372797.560856
 _HALF_EQUATOR: Final = 20037726.37  #: of the Mercator projection
 _RADIAN: Final = pi / 180.0
+_SLACK: Final = 1 + 1e-9
 
 #: The cell in the middle, then its neighbours as steps to the east and to the north.
 _AROUND: Final = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
@@ -44,10 +48,28 @@ class Circle:
         """How far it reaches to the east and to the north."""
         return self.radius, self.radius
 
-    def distance_of(self, point: Point) -> float | None:
-        """How far a point is from the center, or None if it is outside."""
-        found = distance(self.center, point)
-        return None if found > self.radius else found
+    def gauge(self) -> Gauge:
+        """What tells how far a point is from the center, or None if it is outside."""
+        radius = self.radius
+        east, north = self.center[0] * _RADIAN, self.center[1] * _RADIAN
+        shrink = cos(north)
+        # A point that is farther north or south than the radius, roundings included, needs no trigonometry.
+        farthest = radius / _EARTH_RADIUS * _SLACK
+
+        def measure(point: Point) -> float | None:
+            parallel = point[1] * _RADIAN
+            if abs(parallel - north) > farthest:
+                return None
+            across = sin((point[0] * _RADIAN - east) / 2)
+            if across == 0.0:
+                away = _EARTH_RADIUS * abs(parallel - north)
+            else:
+                along = sin((parallel - north) / 2)
+                share = along * along + shrink * cos(parallel) * across * across
+                away = 2.0 * _EARTH_RADIUS * asin(min(1.0, sqrt(share)))
+            return None if away > radius else away
+
+        return measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +90,26 @@ class Rectangle:
         """How far it reaches to the east and to the north."""
         return self.width / 2, self.height / 2
 
-    def distance_of(self, point: Point) -> float | None:
-        """How far a point is from the center, or None if it is outside."""
-        longitude, latitude = self.center
-        if _latitude_distance(point[1], latitude) > self.height / 2:
-            return None
-        # The width is measured on the point's own parallel.
-        if distance(point, (longitude, point[1])) > self.width / 2:
-            return None
-        return distance(self.center, point)
+    def gauge(self) -> Gauge:
+        """What tells how far a point is from the center, or None if it is outside."""
+        center, (longitude, latitude) = self.center, self.center
+        width, height = self.half_size
+
+        def measure(point: Point) -> float | None:
+            if _latitude_distance(point[1], latitude) > height:
+                return None
+            # The width is measured on the point's own parallel.
+            if distance(point, (longitude, point[1])) > width:
+                return None
+            return distance(center, point)
+
+        return measure
 
 
 Shape: TypeAlias = Circle | Rectangle
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A member that lies inside the shape. ``score`` is its geohash, ``distance`` in metres."""
 
     member: bytes
@@ -168,10 +194,11 @@ def cells_of(shape: Shape) -> list[Cell]:
 def search(members: ZSetValue, shape: Shape, limit: int | None = None) -> list[Found]:
     """The members inside a shape, as they are met; with a ``limit`` no more than that."""
     found: list[Found] = []
+    measure = shape.gauge()
     for cell in cells_of(shape):
         for score, member in _scored_between(members, *cell.scores):
             point = decode(score)
-            away = shape.distance_of(point)
+            away = measure(point)
             if away is not None:
                 found.append(Found(member, score, away, point))
                 if len(found) == limit:

@@ -22,6 +22,11 @@ _WORLD_LATITUDES: Final[Range] = (-90.0, 90.0)
 #: Steps of a score.
 STEPS: Final = 26
 _LETTERS: Final = b"0123456789bcdefghjkmnpqrstuvwxyz"
+#: The first number that is too large for a score's hash.
+_END: Final = 2.0 ** (2 * STEPS)
+_COUNT: Final = 1 << STEPS
+_WEST, _WIDTH = LONGITUDES[0], LONGITUDES[1] - LONGITUDES[0]
+_SOUTH, _HEIGHT = LATITUDES[0], LATITUDES[1] - LATITUDES[0]
 _LATITUDE_BITS: Final = 0x5555555555555555
 _LONGITUDE_BITS: Final = 0xAAAAAAAAAAAAAAAA
 
@@ -92,15 +97,21 @@ def encode(longitude: float, latitude: float, step: int = STEPS, latitudes: Rang
 
 def decode(score: float) -> Point:
     """The middle of the cell whose hash is the score."""
-    text = f"{_unsigned(score):064b}"
+    if 0 <= score < _END:
+        text = f"{int(score):052b}"
+        east, north = int(text[0::2], 2), int(text[1::2], 2)
+        # The mean of both edges, written out: a search decodes every member that it meets.
+        return (
+            (_WEST + east / _COUNT * _WIDTH + (_WEST + (east + 1) / _COUNT * _WIDTH)) / 2,
+            (_SOUTH + north / _COUNT * _HEIGHT + (_SOUTH + (north + 1) / _COUNT * _HEIGHT)) / 2,
+        )
     # A score that is no hash may give coordinates outside their ranges; they are forced into them.
-    west, east = _part(LONGITUDES, int(text[0::2], 2), 1 << STEPS)
-    south, north = _part(LATITUDES, int(text[1::2], 2), 1 << STEPS)
-    longitude, latitude = (west + east) / 2, (south + north) / 2
-    return (
-        min(max(longitude, LONGITUDES[0]), LONGITUDES[1]),
-        min(max(latitude, LATITUDES[0]), LATITUDES[1]),
-    )
+    area = Cell(_unsigned(score), STEPS).area
+    return _middle(area.longitudes, LONGITUDES), _middle(area.latitudes, LATITUDES)
+
+
+def _middle(part: Range, whole: Range) -> float:
+    return min(max((part[0] + part[1]) / 2, whole[0]), whole[1])
 
 
 def _unsigned(score: float) -> int:

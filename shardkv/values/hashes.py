@@ -227,6 +227,14 @@ class HashValue:
         made.times = None if self.times is None else self.times.copy()
         return made
 
+    def take_apart(self) -> Iterator[object]:
+        """Free the hash part by part, each time a part is asked for. Nothing may use it any more."""
+        fields = self.fields
+        if isinstance(fields, Buckets):
+            yield from fields.take_apart()
+        if self.times is not None:
+            yield from self.times.take_apart()
+
     def digest_items(self) -> Iterator[tuple[bytes, bytes]]:
         """All pairs, for DEBUG DIGEST."""
         return iter(self.as_dict().items())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Self
 
-from .quicklist import NODE, Quicklist
+from .quicklist import LIVE, NODE, Quicklist
 
 #: A node's largest size by ``list-max-listpack-size`` from -1 to -5.
 SIZES: Final = (4096, 8192, 16384, 32768, 65536)
@@ -104,6 +104,12 @@ class ListValue(Quicklist):
 
     def push_left(self, elements: tuple[bytes, ...] | list[bytes], fill: int) -> None:
         """Put each before the first element, so that the last one given ends up first."""
+        if self._nodes is not None:
+            front = self._front
+            front.extend(elements)
+            if len(front) > LIVE:
+                self._give_left(len(front) - NODE)
+            return
         if self._size != _UNKNOWN:
             self._grow(elements, fill)
         self._push_left(elements)
@@ -112,6 +118,12 @@ class ListValue(Quicklist):
 
     def push_right(self, elements: tuple[bytes, ...] | list[bytes], fill: int) -> None:
         """Put each behind the last element."""
+        if self._nodes is not None:
+            back = self._back
+            back.extend(elements)
+            if len(back) > LIVE:
+                self._give_right(len(back) - NODE)
+            return
         if self._size != _UNKNOWN:
             self._grow(elements, fill)
         self._push_right(elements)

@@ -408,6 +408,14 @@ class Quicklist:
             other._nodes = deque(list(node) if type(node) is list else node for node in self._nodes)
             other._counts = deque(self._counts)
 
+    def take_apart(self) -> Iterator[None]:
+        """Free the list part by part, each time a part is asked for. Nothing may use it any more."""
+        nodes = self._nodes
+        while nodes:
+            for _ in range(min(len(nodes), 8)):
+                nodes.pop()
+            yield
+
     def memory(self) -> int:
         """About how many bytes this holds; a bounded number of elements is looked at."""
         size = 160 + (len(self._packed) + 33 if self._packed is not None else 0)

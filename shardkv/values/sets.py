@@ -262,6 +262,8 @@ class SetValue:
         if type(data) is array:
             return b"%d" % data.pop(int(rng.random() * len(data)))
         live = self._live()
+        if isinstance(live, Buckets):
+            return live.pop_random(rng)
         member = pick(live, rng)
         del live[member]
         return member
@@ -294,6 +296,11 @@ class SetValue:
             made._data = Buckets(held) if len(held) > LARGE else held
         made._table = self._table
         return made
+
+    def take_apart(self) -> Iterator[object]:
+        """Free the set part by part, each time a part is asked for. Nothing may use it any more."""
+        if isinstance(self._data, Buckets):
+            yield from self._data.take_apart()
 
     def digest_items(self) -> Iterator[bytes]:
         """All members, for DEBUG DIGEST."""

@@ -69,9 +69,11 @@ class ZSetValue:
         made._fill(scores, sorted(zip(scores.values(), scores, strict=True)))
         return made
 
-    def _fill(self, scores: Scores, order: list[Entry]) -> None:
-        self._scores = scores
-        self._order = order if len(order) <= PLAIN_MAX else SortedList(order)
+    def _fill(self, scores: dict[bytes, float], order: list[Entry]) -> None:
+        if len(order) <= PLAIN_MAX:
+            self._scores, self._order = scores, order
+        else:
+            self._scores, self._order = Buckets(scores), SortedList(order)
 
     def __len__(self) -> int:
         return len(self._scores) + self._count
@@ -155,7 +157,10 @@ class ZSetValue:
         if type(order) is list:
             insort(order, (score, member))
             if len(order) > PLAIN_MAX:
+                # Buckets grow without ever copying all, and can be walked at once.
                 self._order = SortedList(order)
+                if type(scores) is dict:
+                    self._scores = Buckets(scores)
         else:
             order.add((score, member))
 
@@ -226,10 +231,10 @@ class ZSetValue:
     def cut(self, start: int, end: int) -> list[Entry]:
         """Take out what stands from ``start`` to before ``end``, and return it."""
         order = self.order
-        gone: list[Entry] = order[start:end]
-        if len(gone) == 1:
-            del order[start]
+        if end - start == 1:
+            gone: list[Entry] = [order.pop(start)]  # far cheaper than a slice at both ends
         else:
+            gone = order[start:end]
             del order[start:end]
         scores = self._scores
         for _, member in gone:
@@ -258,9 +263,7 @@ class ZSetValue:
         """
         scores = self.scores
         if isinstance(scores, dict):
-            if len(scores) <= PLAIN_MAX:
-                return 0, {member: score for score, member in self._order}
-            self._scores = scores = Buckets(scores)
+            return 0, {member: score for score, member in self._order}
         found: dict[bytes, float] = {}
         while True:
             cursor, some = scores.step(cursor)
@@ -282,6 +285,14 @@ class ZSetValue:
         else:
             other._fill(dict(self._scores.items()), list(self._order))
         return other
+
+    def take_apart(self) -> Iterator[object]:
+        """Free the set part by part, each time a part is asked for. Nothing may use it any more."""
+        if isinstance(self._scores, Buckets):
+            yield from self._scores.take_apart()
+            parts: list[list[Entry]] = self._order._lists  # there is no public way that is not a walk
+            while parts:
+                yield parts.pop()
 
     def memory(self) -> int:
         """About how many bytes this holds; a bounded number of members is looked at."""

@@ -58,7 +58,7 @@ AWAITED: Final[dict[str, str]] = {
         "latency latency|graph latency|reset latency|histogram latency|history latency|latest latency|doctor "
         "latency|help monitor slowlog slowlog|get slowlog|len slowlog|reset slowlog|help"
     ),
-    "persistence": "bgrewriteaof bgsave dump lastsave restore restore-asking save",
+    "persistence": "bgrewriteaof bgsave lastsave save",
     "replication": "failover psync replconf replicaof role slaveof sync",
     "scripting and functions": (
         "eval eval_ro evalsha evalsha_ro fcall fcall_ro function function|flush function|restore function|dump "
@@ -66,7 +66,6 @@ AWAITED: Final[dict[str, str]] = {
         "script|debug script|help script|flush script|kill script|load script|exists"
     ),
     "slot migration": "migrate",
-    "sort": "sort sort_ro",
     "users and rights": (
         "acl acl|list acl|deluser acl|help acl|dryrun acl|cat acl|getuser acl|whoami acl|load acl|log acl|genpass "
         "acl|users acl|save acl|setuser"

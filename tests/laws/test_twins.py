@@ -19,6 +19,22 @@ TEXT = st.one_of(
     st.sampled_from([b"", b"0", b"-1", b"9223372036854775806", b"x" * 1022, b"x" * 1023, b"x" * 1024, b"x" * 2000]),
     st.integers(-3, 2000).map(lambda number: b"%d" % number),
 )
+# One name for each type, so that most requests meet their own, and some another's.
+LIST, HASH, SET, ZSET = (st.sampled_from([own] * 6 + [b"a", b"{l}2", b"z"]) for own in (b"l", b"h", b"s", b"z"))
+ELEMENT = st.one_of(st.integers(-2, 12).map(lambda number: b"%d" % number), TEXT)
+FEW = st.integers(-2, 12).map(lambda number: b"%d" % number)
+SCORE = st.sampled_from([b"0", b"-0", b"1", b"1.5", b"inf", b"-inf", b"nan", b"1e400", b"NX", b"0x10"])
+LIMITS = st.sampled_from(
+    [
+        [b"CONFIG", b"SET", b"list-max-listpack-size", b"4"],
+        [b"CONFIG", b"SET", b"list-max-listpack-size", b"-1"],
+        [b"CONFIG", b"SET", b"hash-max-listpack-entries", b"3"],
+        [b"CONFIG", b"SET", b"set-max-intset-entries", b"3"],
+        [b"CONFIG", b"SET", b"set-max-listpack-entries", b"5"],
+        [b"CONFIG", b"SET", b"zset-max-listpack-entries", b"3"],
+        [b"PING"],
+    ]
+)
 
 
 def request(*words: Any) -> st.SearchStrategy[list[bytes]]:
@@ -41,6 +57,36 @@ REQUEST = st.one_of(
     request(b"PERSIST", NAME),
     request(b"DEL", NAME),
     request(b"OBJECT", st.sampled_from([b"ENCODING", b"IDLETIME"]), NAME),
+    request(b"MSET", NAME, TEXT, NAME, TEXT),
+    request(b"MSET", NAME, TEXT, NAME),
+    request(st.sampled_from([b"LPUSH", b"rpush"]), LIST, ELEMENT),
+    request(st.sampled_from([b"LPUSH", b"RPUSH"]), LIST, ELEMENT, ELEMENT, FEW),
+    st.tuples(st.sampled_from([b"LPUSH", b"RPUSH"]), LIST, st.integers(300, 600)).map(
+        lambda many: [many[0], many[1], *(b"%d" % number for number in range(many[2]))]
+    ),
+    request(st.sampled_from([b"LPOP", b"RPOP"]), LIST),
+    request(st.sampled_from([b"LPOP", b"RPOP"]), LIST, FEW),
+    request(b"LTRIM", LIST, FEW, FEW),
+    request(b"LRANGE", LIST, ELEMENT, ELEMENT),
+    request(b"LRANGE", LIST, FEW, st.sampled_from([b"-1", b"0", b"5", b"05", b"+5", b"500", b"18446744073709551615"])),
+    request(b"HSET", HASH, ELEMENT, TEXT),
+    request(b"HSET", HASH, FEW, TEXT, FEW, TEXT),
+    request(b"HSET", HASH, FEW, TEXT, FEW),
+    request(b"HGET", HASH, ELEMENT),
+    request(b"HDEL", HASH, FEW),
+    request(b"HPEXPIRE", HASH, st.sampled_from([b"1", b"3000"]), b"FIELDS", b"1", FEW),
+    request(b"SADD", SET, ELEMENT),
+    request(b"SADD", SET, FEW, TEXT),
+    request(b"SPOP", SET),
+    request(b"SPOP", SET, FEW),
+    request(b"ZADD", ZSET, SCORE, ELEMENT),
+    request(b"ZADD", ZSET, FEW, FEW),
+    request(b"ZADD", ZSET, b"NX", FEW, FEW),
+    request(b"ZPOPMIN", ZSET),
+    request(b"ZPOPMIN", ZSET, FEW),
+    request(
+        st.sampled_from([b"PEXPIRE"]), st.sampled_from([b"l", b"h", b"s", b"z"]), st.sampled_from([b"1", b"5", b"3000"])
+    ),
 )
 STEP = st.one_of(
     REQUEST.map(lambda one: [one]),
@@ -49,15 +95,22 @@ STEP = st.one_of(
 )
 
 
-@given(steps=st.lists(STEP, min_size=4, max_size=20), resp3=st.booleans(), watched=st.booleans(), heard=st.booleans())
+@given(
+    steps=st.lists(STEP, min_size=4, max_size=20),
+    limits=LIMITS,
+    resp3=st.booleans(),
+    watched=st.booleans(),
+    heard=st.booleans(),
+)
 def test_twins_and_plain_commands_are_one(
-    steps: list[list[list[bytes]] | int], resp3: bool, watched: bool, heard: bool
+    steps: list[list[list[bytes]] | int], limits: list[bytes], resp3: bool, watched: bool, heard: bool
 ) -> None:
     tuned, untuned = EngineClient(resp3=resp3), EngineClient(resp3=resp3)
     no_twins(untuned)
     assert tuned.engine.short_way.shortcuts
     sent: list[list[list[bytes]]] = []
     for kv in (tuned, untuned):
+        kv.pipeline(limits)
         if heard:
             sent.append(kv.propagated())
         if watched:
@@ -90,8 +143,16 @@ def no_twins(kv: EngineClient) -> None:
 
 def state(db: Database) -> Any:
     """All that can be told of a database: values with their form, expiry times, access times, counts."""
-    held = {name: (type(value), value, db.expiry(name), db.access[key_slot(name)]) for name, value in db.items()}
+    held = {name: (content(value), db.expiry(name), db.access[key_slot(name)]) for name, value in db.items()}
     return held, db.size, db.expiring, db.dirty
+
+
+def content(value: Any) -> Any:
+    """A value, the form that it is held in, and what it says of itself."""
+    if isinstance(value, bytes | int | bytearray):
+        return type(value), value
+    value.check()
+    return type(value), value.encoding, len(value), list(value.digest_items())
 
 
 def broken(kv: EngineClient) -> list[bool]:

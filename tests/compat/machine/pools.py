@@ -42,9 +42,9 @@ WILD: Final = (
 #: Scores that redis-server 7.0 prints with as few digits as 7.2 and later.
 SCORES: Final = (
     b"0", b"1", b"2", b"3", b"-1", b"1.5", b"-2.5", b"0.25", b"1e3", b"100", b"inf", b"-inf", b"+inf", b"-0", b"1e20",
-    b"9007199254740992", b"9007199254740993", b"-1e-2", b"3.1", b"0.1", b"1e-7", b"123456789.123", b"1e300",
+    b"9007199254740992", b"9007199254740993", b"-1e2", b"3.125", b"0x10", b"17179869184", b"-17179869183.5",
 )  # fmt: skip
-INCREMENTS: Final = (b"1", b"-1", b"0.5", b"1.5", b"-0.25", b"10", b"0", b"1e2", b"3.1", b"0.1", b"inf", b"-inf", b"1e300")
+INCREMENTS: Final = (b"1", b"-1", b"0.5", b"1.5", b"-0.25", b"10", b"0", b"1e2", b"3", b"inf", b"-inf", b"+1")
 BOUNDS: Final = (*SCORES[:16], b"(1", b"(2", b"(0", b"(1.5", b"(-inf", b"(inf", b"-inf", b"+inf")
 LEX: Final = (b"-", b"+", b"[a", b"(a", b"[b", b"(c", b"[d", b"[1", b"(10", b"[", b"(", b"[foo", b"(\xff", b"a")
 IDS: Final = (
@@ -54,7 +54,7 @@ IDS: Final = (
 NEW_IDS: Final = (*IDS[:14], b"3-*", b"5-*", b"6-*", b"9-*", b"0-*", b"18446744073709551615-18446744073709551615", b"100-1")
 RANGE_IDS: Final = (*IDS, b"-", b"+", b"-", b"+", b"(1-1", b"(2-1", b"(3", b"(5-5", b"(-", b"(+")
 PATTERNS: Final = (b"*", b"*", b"a*", b"?", b"[a-c]", b"[^a]*", b"s*", b"*1", b"\\*", b"foo*", b"[", b"", b"h?", b"*\x00*")
-CURSORS: Final = (b"0",) * 12 + (b"x", b"-1", b"", b" 0", b"18446744073709551616")
+CURSORS: Final = (b"0",) * 12 + (b"x", b"", b" 0", b"18446744073709551616")
 TYPES: Final = (b"string", b"list", b"set", b"zset", b"hash", b"stream", b"STRING", b"other", b"")
 CHANNELS: Final = (b"c1", b"c2", b"news", b"")
 GROUPS: Final = (b"g", b"g", b"h")
@@ -131,7 +131,7 @@ _BY_NAME: Final[Mapping[str, tuple[bytes, ...]]] = {
     "protover": (b"2", b"3", b"4"),
     "encoding": FIELD_TYPES,
     "offset": (b"0", b"1", b"2", b"3", b"7", b"8", b"9", b"63", b"100", b"#0", b"#1", b"#2", b"-1"),
-    "operation": (b"AND", b"OR", b"XOR", b"NOT", b"and", b"DIFF"),
+    "operation": (b"AND", b"OR", b"XOR", b"NOT", b"and", b"NAND"),
     "bit": (b"0", b"1", b"1", b"2"),
     "timeout": (b"0",),
     "index": NUMBERS,

@@ -1,0 +1,83 @@
+"""What was taken out of the keyspace and is too large to be freed at once: it is taken apart in steps.
+
+A value of millions of elements costs a second to free, during which nobody would be served. So whoever deletes,
+overwrites or flushes hands over what is gone, at the price of a look at its length, and a background step gives the
+memory back in portions. Nobody may use afterwards what was handed over.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+#: A collection with no more elements is freed on the spot.
+SMALL: Final = 1024
+#: Keys of a flushed database that are freed between two looks at the clock.
+PORTION: Final = 64
+
+_STRINGS: Final = (bytes, int, bytearray)
+
+
+class Freeing:
+    """Large values and whole databases that wait to be freed. ``pending`` and ``freed`` count keys."""
+
+    __slots__ = ("_jobs", "freed", "pending")
+
+    def __init__(self) -> None:
+        self._jobs: deque[Iterator[int]] = deque()
+        self.pending = 0
+        self.freed = 0
+
+    def give(self, value: Any) -> None:
+        """Take over a value that is no string. A small one is left to whoever holds it last."""
+        if len(value) > SMALL:
+            take_apart = getattr(value, "take_apart", None)
+            if take_apart is not None:
+                self.pending += 1
+                self._jobs.append(_whole(take_apart()))
+
+    def give_all(self, slots: Iterable[Any], count: int) -> None:
+        """Take over the slots of a database, which have ``count`` keys."""
+        if count:
+            self.pending += count
+            self._jobs.append(_database(list(slots)))
+
+    def step(self, spent: Callable[[], bool]) -> bool:
+        """Free portions until nothing is left or ``spent()``. True if there is more."""
+        jobs = self._jobs
+        while jobs:
+            gone = next(jobs[0], None)
+            if gone is None:
+                jobs.popleft()
+                continue
+            self.pending -= gone
+            self.freed += gone
+            if spent():
+                return bool(jobs)
+        return False
+
+
+def _whole(parts: Iterable[object]) -> Iterator[int]:
+    """One value: it counts when the last part is gone."""
+    for _ in parts:
+        yield 0
+    yield 1
+
+
+def _database(slots: list[Any]) -> Iterator[int]:
+    """Slots with all their keys; a large value among them goes part by part."""
+    gone = 0
+    while slots:
+        slot = slots.pop()
+        for held in slot.take_apart() if not isinstance(slot, dict) else (slot,):
+            while held:
+                _, value = held.popitem()
+                gone += 1
+                if type(value) not in _STRINGS and len(value) > SMALL and hasattr(value, "take_apart"):
+                    for _ in value.take_apart():
+                        yield 0
+                if gone == PORTION:
+                    yield gone
+                    gone = 0
+    yield gone

@@ -1,0 +1,208 @@
+"""Listpacks: many short elements in one string.
+
+A header (bytes of the whole, number of elements), the elements, 0xFF. Behind each element stands its size once more,
+for those who walk backwards. Integers in their canonical form are held as such. Only small integers and short strings
+are met often, so these have a way of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from struct import Struct
+from typing import Final
+
+from .faults import Malformed
+
+HEADER: Final = 6
+END: Final = b"\xff"
+#: An element count of this means: count them.
+UNCOUNTED: Final = 0xFFFF
+
+_HEAD: Final = Struct("<IH")
+_UINT32: Final = Struct("<I").pack
+_INT64_END: Final = 1 << 63
+_INT64_DIGITS: Final = 20
+_from_bytes: Final = int.from_bytes
+#: From these sizes on an element has three, four and five bytes behind it.
+_TWO: Final = (1 << 14) - 1
+_THREE: Final = (1 << 21) - 1
+_FOUR: Final = (1 << 28) - 1
+
+#: Small integers by their value, and how they are written, by their text.
+_NUMBERS: Final = [b"%d" % number for number in range(128)]
+_SMALL: Final = {text: bytes((number, 1)) for number, text in enumerate(_NUMBERS)}
+#: What stands before and behind a string of up to 63 bytes, by its length.
+_BEFORE: Final = [bytes((0x80 | length,)) for length in range(64)]
+_BEHIND: Final = [bytes((length + 1,)) for length in range(64)]
+_INT16: Final = Struct("<BhB").pack
+_INT32: Final = Struct("<BiB").pack
+_INT64: Final = Struct("<BqB").pack
+#: How the integers with the encodings 0xF1 to 0xF4 are read, and their size.
+_INTEGERS: Final = {
+    0xF1: (Struct("<h").unpack_from, 3),
+    0xF3: (Struct("<i").unpack_from, 5),
+    0xF4: (Struct("<q").unpack_from, 9),
+}
+
+
+# ---- writing
+
+
+def back_length(size: int) -> bytes:
+    """The size of an element as it stands behind it: seven bits a byte, read from right to left.
+
+    The largest size that two, three or four bytes could hold takes one more, as in Redis before 8.8: what is read by
+    walking forwards must be as long as these versions take it to be.
+    """
+    if size < 128:
+        return bytes((size,))
+    return _spread(size, 2 if size < _TWO else 3 if size < _THREE else 4 if size < _FOUR else 5)
+
+
+def _spread(size: int, width: int) -> bytes:
+    parts = [size >> (7 * place) & 0x7F | 0x80 for place in range(width - 1, -1, -1)]
+    parts[0] &= 0x7F
+    return bytes(parts)
+
+
+def integer_entry(number: int) -> bytes:
+    """The element of a signed 64-bit integer."""
+    if 0 <= number < 128:
+        return bytes((number, 1))
+    if -4096 <= number < 4096:
+        number &= 0x1FFF
+        return bytes((0xC0 | number >> 8, number & 0xFF, 2))
+    if -0x8000 <= number < 0x8000:
+        return _INT16(0xF1, number, 3)
+    if -0x800000 <= number < 0x800000:
+        return b"\xf2" + (number & 0xFFFFFF | 4 << 24).to_bytes(4, "little")
+    if -0x80000000 <= number < 0x80000000:
+        return _INT32(0xF3, number, 5)
+    return _INT64(0xF4, number, 9)
+
+
+def entry(element: bytes) -> bytes:
+    """An element of any kind."""
+    length = len(element)
+    if length <= _INT64_DIGITS and element and (element.isdigit() or element[0] == 45):
+        small = _SMALL.get(element)
+        if small is not None:
+            return small
+        try:
+            number = int(element)
+        except ValueError:
+            number = -1
+        if b"%d" % number == element and -_INT64_END <= number < _INT64_END:
+            return integer_entry(number)
+    if length < 64:
+        return _BEFORE[length] + element + _BEHIND[length]
+    if length < 4096:
+        return bytes((0xE0 | length >> 8, length & 0xFF)) + element + back_length(length + 2)
+    return b"\xf0" + _UINT32(length) + element + back_length(length + 5)
+
+
+def entries(elements: Iterable[bytes]) -> list[bytes]:
+    """How each of the elements is written."""
+    before, behind, other = _BEFORE, _BEHIND, entry
+    return [
+        before[length] + element + behind[length]
+        if (length := len(element)) < 64 and element and element[0] > 57  # most texts begin behind the digits
+        else other(element)
+        for element in elements
+    ]
+
+
+def wrap(parts: list[bytes], count: int) -> bytes:
+    """A listpack of elements that are written already."""
+    body = b"".join(parts)
+    return _HEAD.pack(HEADER + len(body) + 1, min(count, UNCOUNTED)) + body + END
+
+
+def encode(elements: Iterable[bytes]) -> bytes:
+    """A listpack of these elements."""
+    parts = entries(elements)
+    return wrap(parts, len(parts))
+
+
+# ---- reading
+
+
+def decode(blob: bytes) -> list[bytes]:
+    """The elements of a listpack, integers as their texts. Raises Malformed for anything that is not whole."""
+    size = len(blob)
+    if size <= HEADER:
+        raise Malformed("a listpack without a header")
+    total, count = _HEAD.unpack_from(blob)
+    end = size - 1
+    if total != size or blob[end] != 0xFF:
+        raise Malformed("a listpack of another size than it says")
+    found: list[bytes] = []
+    append = found.append
+    numbers = _NUMBERS
+    at = HEADER
+    try:
+        while at < end:
+            head = blob[at]
+            if head < 0x80:
+                append(numbers[head])
+                if blob[at + 1] != 1:
+                    raise Malformed("an element of a listpack has another size behind it")
+                at += 2
+            elif head < 0xC0:
+                close = at + 1 + (head & 0x3F)
+                append(blob[at + 1 : close])
+                if blob[close] != close - at:
+                    raise Malformed("an element of a listpack has another size behind it")
+                at = close + 1
+            else:
+                element, at = _long_element(blob, at, head)
+                append(element)
+    except IndexError:
+        raise Malformed("an element of a listpack passes its end") from None
+    if at != end:
+        raise Malformed("an element of a listpack passes its end")
+    if count != len(found) and count != UNCOUNTED:
+        raise Malformed("a listpack with another number of elements than it says")
+    return found
+
+
+def _long_element(blob: bytes, at: int, head: int) -> tuple[bytes, int]:
+    """An element that is neither a small integer nor a short string, and the position behind it."""
+    if head < 0xE0:
+        close = at + 2
+        number = (head & 0x1F) << 8 | blob[at + 1]
+        element = b"%d" % (number - 0x2000 if number >= 0x1000 else number)
+    elif head <= 0xF0:
+        if head < 0xF0:
+            start = at + 2
+            close = start + ((head & 0x0F) << 8 | blob[at + 1])
+        else:
+            start = at + 5
+            close = start + _from_bytes(blob[at + 1 : start], "little")
+        element = blob[start:close]
+    elif head in _INTEGERS:
+        read, size = _INTEGERS[head]
+        close = at + size
+        if close >= len(blob):
+            raise IndexError
+        element = b"%d" % read(blob, at + 1)[0]
+    elif head == 0xF2:
+        close = at + 4
+        number = _from_bytes(blob[at + 1 : close], "little")
+        element = b"%d" % (number - 0x1000000 if number >= 0x800000 else number)
+    else:
+        raise Malformed(f"no element of a listpack begins with {head:#04x}")
+    if close - at < 128:
+        if blob[close] != close - at:
+            raise Malformed("an element of a listpack has another size behind it")
+        return element, close + 1
+    if close < len(blob):
+        behind = back_length(close - at)
+        after = close + len(behind)
+        if blob[close:after] == behind:
+            return element, after
+        if close - at in (_TWO, _THREE, _FOUR):  # as Redis 8.8 has it
+            after -= 1
+            if blob[close:after] == _spread(close - at, len(behind) - 1):
+                return element, after
+    raise Malformed("an element of a listpack has another size behind it")

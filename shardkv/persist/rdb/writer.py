@@ -1,0 +1,140 @@
+"""Databases to the bytes of an RDB file.
+
+``slot_bytes`` writes one slot and depends on nothing but that slot, so a snapshot can be made in a forked child, or in
+steps between requests, or slot by slot before each slot's first change. ``snapshot`` puts the whole file together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from . import opcodes
+from .codecs import ENCODERS
+from .packing import Packing
+from .primitives import crc64, length_bytes, plain_string
+
+if TYPE_CHECKING:
+    from ...config import Config
+    from ...keyspace.database import Database
+
+#: Chunks are about this large; a larger value makes a larger chunk.
+CHUNK: Final = 1 << 16
+
+_EXPIRES: Final = Struct("<Bq").pack
+_CRC: Final = Struct("<Q").pack
+_TYPES: Final = [bytes((number,)) for number in range(opcodes.FIRST_OPCODE)]
+_STRING: Final = _TYPES[opcodes.STRING]
+#: What a new key's access frequency starts with, and by how much it falls in how many seconds.
+_FREQ_START: Final = 5
+_FREQ_MINUTE: Final = 60
+
+
+class RdbWriter:
+    """Writes by the options as they stand when it is made. ``now``: Unix milliseconds."""
+
+    def __init__(self, config: Config, now: int) -> None:
+        self._packing = Packing.of(config)
+        policy = str(config.maxmemory_policy)
+        self._idle = policy.endswith("lru")
+        self._freq = policy.endswith("lfu")
+        self._clock = now // 1000
+
+    def slot_bytes(self, database: Database, slot: int) -> bytes:
+        """The keys of a slot, with their expiry times and, under a policy that counts it, their last use."""
+        out: list[bytes] = []
+        append = out.append
+        packing = self._packing
+        text = packing.text
+        encoders = ENCODERS
+        times = database.expires[slot]
+        mark = self._mark(database.access[slot]) if self._idle or self._freq else b""
+        for key, value in database.values[slot].items():
+            if times is not None and key in times:
+                append(_EXPIRES(opcodes.EXPIRE_MS, times[key]))
+            if mark:
+                append(mark)
+            if type(value) is bytes:
+                append(_STRING)
+                append(text(key))
+                append(text(value))
+            else:
+                place = len(out)
+                append(b"")
+                append(text(key))
+                out[place] = _TYPES[encoders[type(value)](value, out, packing)]
+        return b"".join(out)
+
+    def _mark(self, used: int) -> bytes:
+        """For how long, or how often, the keys of a slot were not used or used."""
+        idle = max(0, self._clock - used)
+        if self._idle:
+            return bytes((opcodes.IDLE,)) + length_bytes(idle)
+        return bytes((opcodes.FREQ, max(0, _FREQ_START - idle // _FREQ_MINUTE)))
+
+    def database_chunks(self, database: Database) -> Iterator[bytes]:
+        """All keys of a database, with what stands before them. Nothing for one without keys."""
+        if not database.size:
+            return
+        parts = [
+            bytes((opcodes.SELECTDB,)) + length_bytes(database.index),
+            bytes((opcodes.RESIZEDB,)) + length_bytes(database.size) + length_bytes(database.expiring),
+        ]
+        size = 0
+        for slot, held in enumerate(database.values):
+            if held:
+                piece = self.slot_bytes(database, slot)
+                parts.append(piece)
+                size += len(piece)
+                if size >= CHUNK:
+                    yield b"".join(parts)
+                    parts = []
+                    size = 0
+        if parts:
+            yield b"".join(parts)
+
+
+def version_for(databases: Iterable[Database | None]) -> int:
+    """The lowest version that holds these databases."""
+    timed = any(len(database.hash_times) for database in databases if database is not None)
+    return opcodes.VERSION_FIELD_TIMES if timed else opcodes.VERSION_WRITTEN
+
+
+def opening(version: int, remarks: Iterable[tuple[bytes, bytes]] = (), libraries: Iterable[bytes] = ()) -> bytes:
+    """The beginning of a file: its version, remarks (``redis-ver`` ...) and the sources of functions."""
+    parts = [opcodes.MAGIC + b"%04d" % version]
+    parts += [bytes((opcodes.AUX,)) + plain_string(name) + plain_string(value) for name, value in remarks]
+    parts += [bytes((opcodes.FUNCTION2,)) + plain_string(code) for code in libraries]
+    return b"".join(parts)
+
+
+def ending(crc: int) -> bytes:
+    """The check sum, behind the opcode that ``crc`` includes; 0 stands for none."""
+    return _CRC(crc)
+
+
+def snapshot(
+    databases: Sequence[Database | None],
+    config: Config,
+    now: int,
+    remarks: Iterable[tuple[bytes, bytes]] = (),
+    libraries: Iterable[bytes] = (),
+) -> Iterator[bytes]:
+    """A whole file in chunks. ``now``: Unix milliseconds; nothing may be changed before it is over, or in a child."""
+    writer = RdbWriter(config, now)
+    checked = config.rdbchecksum
+    crc = 0
+    for chunk in _body(databases, writer, opening(version_for(databases), remarks, libraries)):
+        if checked:
+            crc = crc64(chunk, crc)
+        yield chunk
+    yield ending(crc)
+
+
+def _body(databases: Sequence[Database | None], writer: RdbWriter, head: bytes) -> Iterator[bytes]:
+    yield head
+    for database in databases:
+        if database is not None:
+            yield from writer.database_chunks(database)
+    yield bytes((opcodes.EOF,))

@@ -1,0 +1,117 @@
+"""Replies in a form in which two that mean the same are equal."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.support.wire_replies import Double, Map, Members, Push, Refusal
+
+#: Commands whose arrays come in any order.
+UNORDERED: Final = frozenset(
+    "SMEMBERS SINTER SUNION SDIFF HKEYS HVALS KEYS PUBSUB|CHANNELS PUBSUB|SHARDCHANNELS COMMAND|LIST".split()
+)
+#: Commands that answer with pairs, flat in RESP2.
+PAIRED: Final = frozenset({"HGETALL"})
+#: Commands whose answer is drawn by lot: what can be compared is its shape.
+RANDOM: Final = frozenset("SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER RANDOMKEY".split())
+#: Commands that walk in steps, by a cursor that each server numbers in its own way.
+WALKS: Final = frozenset("SCAN SSCAN HSCAN ZSCAN".split())
+#: Commands whose numbers hang on the clock.
+TIMED: Final = frozenset(
+    "TTL PTTL EXPIRETIME PEXPIRETIME HTTL HPTTL HEXPIRETIME HPEXPIRETIME XPENDING XINFO|CONSUMERS XINFO|STREAM "
+    "OBJECT|IDLETIME".split()
+)
+#: How far such numbers may be apart: seconds or milliseconds.
+CLOCKS: Final = 30_000
+
+
+def canonical(name: str, reply: Any) -> Any:
+    """The reply to the command of this name (``xinfo|stream`` in upper case), unordered things in order."""
+    if isinstance(reply, Refusal) or name not in UNORDERED | PAIRED | RANDOM | WALKS:
+        return reply
+    if name in RANDOM:
+        return _shape(reply)
+    if name in WALKS:
+        return _walked(name, reply)
+    if name in PAIRED:
+        return (type(reply), sorted(_pairs(reply), key=repr))
+    return (type(reply), sorted(reply.items if isinstance(reply, Members) else reply, key=repr))
+
+
+def _pairs(reply: Any) -> list[tuple[Any, Any]]:
+    if isinstance(reply, Map):
+        return list(reply.pairs)
+    return list(zip(reply[::2], reply[1::2], strict=True))
+
+
+def _shape(reply: Any) -> Any:
+    """What is left of a random reply: how many of which kind."""
+    if isinstance(reply, Members):
+        return (Members, len(reply.items))
+    if isinstance(reply, list):
+        return [_shape(item) for item in reply]
+    return type(reply)
+
+
+def _walked(name: str, reply: Any) -> Any:
+    """A finished walk: its items in order, each once."""
+    cursor, items = reply
+    if name in ("HSCAN", "ZSCAN") and len(items) % 2 == 0:
+        return cursor, sorted(zip(items[::2], items[1::2], strict=True), key=repr)
+    return cursor, sorted(set(items))
+
+
+def equal(name: str, ours: Any, theirs: Any) -> bool:
+    """Whether two replies to the command mean the same."""
+    if ours == theirs:
+        return True
+    ours, theirs = canonical(name, ours), canonical(name, theirs)
+    return bool(ours == theirs) or (name in TIMED and _near(ours, theirs))
+
+
+def _near(ours: Any, theirs: Any) -> bool:
+    """Whether they differ in nothing but in numbers that are a little apart."""
+    if isinstance(ours, int) and isinstance(theirs, int) and not isinstance(ours, bool):
+        return ours == theirs or (ours > 1 and theirs > 1 and abs(ours - theirs) < CLOCKS) or abs(ours - theirs) < 100
+    if type(ours) is not type(theirs):
+        return False
+    if isinstance(ours, list | tuple):
+        return len(ours) == len(theirs) and all(_near(one, other) for one, other in zip(ours, theirs, strict=True))
+    if isinstance(ours, Map):
+        return _near(ours.pairs, theirs.pairs)
+    return bool(ours == theirs)
+
+
+def leaves(ours: Any, theirs: Any) -> list[tuple[Any, Any]] | None:
+    """The pairs of unequal things at the same places, or None when the two have not the same shape."""
+    if ours == theirs:
+        return []
+    for kind, parts in ((list, None), (tuple, None), (Members, "items"), (Push, "items"), (Map, "pairs")):
+        if isinstance(ours, kind) and isinstance(theirs, kind):
+            return _leaves_of(*((ours, theirs) if parts is None else (getattr(ours, parts), getattr(theirs, parts))))
+    return [(ours, theirs)]
+
+
+def _leaves_of(ours: Any, theirs: Any) -> list[tuple[Any, Any]] | None:
+    if len(ours) != len(theirs):
+        return None
+    found = []
+    for one, other in zip(ours, theirs, strict=True):
+        inside = leaves(one, other)
+        if inside is None:
+            return None
+        found += inside
+    return found
+
+
+def number(value: Any) -> float | None:
+    """The number that a double or a string of digits says, None for anything else."""
+    text = value.text if isinstance(value, Double) and hasattr(value, "text") else value
+    if isinstance(value, Double):
+        return float(value.value)
+    if not isinstance(text, bytes) or not text or text.strip() != text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
