@@ -23,7 +23,7 @@ from .cluster import ClusterNode, NodesFileFault
 from .listeners import Doors, ListenFault, listen_unix
 from .logs import Log
 from .reactor import Reactor
-from .timers import expire_keys, sample, sweep_clients
+from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
 from .world import NodeWorld
 
 ReadFiles = Callable[[str], "list[tuple[str, str]]"]
@@ -194,6 +194,8 @@ class Node:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(expire_keys, self.engine, self.reactor)
+                nursery.start_soon(free_values, self.engine)
+                nursery.start_soon(rest_values, self.engine)
                 nursery.start_soon(sweep_clients, self.reactor)
                 nursery.start_soon(sample, self.engine)
                 nursery.start_soon(self._obey_signals, signals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from random import Random
@@ -145,7 +146,7 @@ class ClusterNode:
     def close(self) -> None:
         """Write nodes.conf a last time and give the lock back."""
         try:
-            self._persist(self.machine.view)
+            self._write(self.machine.view)
         except OSError as error:
             self._log("warning", f"Could not save the cluster configuration: {error.strerror}")
         self._lock.release()
@@ -157,6 +158,14 @@ class ClusterNode:
         self._reactor.flush_woken()
 
     def _persist(self, view: ClusterView) -> None:
+        """Called again and again while the node runs: one that cannot keep a promise (a vote, an epoch) must not go on."""
+        try:
+            self._write(view)
+        except OSError as error:
+            self._log("warning", f"Fatal: can't update cluster config file {self._path}: {error.strerror}")
+            os._exit(1)
+
+    def _write(self, view: ClusterView) -> None:
         write_atomically(self._path, nodesconf.dump(view).encode("utf-8", "surrogateescape"))
 
     def _route(self, view: ClusterView) -> None:

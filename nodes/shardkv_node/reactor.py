@@ -38,6 +38,8 @@ RECEIVE: Final = 65536
 #: A client that leaves this many bytes of replies unread is not read from until it takes some, whatever its output
 #: limit says.
 UNREAD_MAX: Final = 64 * 1024 * 1024
+#: Requests of one client that are carried out before their replies are sent.
+PORTION: Final = 64
 #: New connections in one round.
 ACCEPTS_MAX: Final = 64
 #: Out of file descriptors: how long the listeners rest.
@@ -181,9 +183,16 @@ class Reactor:
         if not data:
             self._drop(connection)
             return
-        self._stats.bytes_in += len(data)
+        stats = self._stats
+        stats.bytes_in += len(data)
+        stats.reads += 1
         requests = parser.feed(data)
-        if requests:
+        if len(requests) > PORTION:
+            session.waiting.extend(requests)
+            self._go_on(connection)
+            if session.closed:
+                return
+        elif requests:
             try:
                 self._engine.run(session, requests)
             except Exception as error:
@@ -196,8 +205,25 @@ class Reactor:
             session.query_pending = 0
         if session.out:
             self._send(connection)
-        elif session.close_after_reply:
+        elif session.close_after_reply and not connection.unsent:
             self._drop(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Carry out what waits in a session, in portions, and send in between: a long pipeline of large replies must
+        not be held in memory as
+        a whole. A client that leaves too much unread goes on when it has taken some."""
+        session = connection.session
+        while session.waiting and not session.held and not session.close_after_reply and not session.closed:
+            if session.unsent >= UNREAD_MAX:
+                return
+            try:
+                self._engine.resume(session, PORTION)
+            except Exception as error:
+                self._bug(session, error)
+            if not connection.parser.authenticated:
+                self._know_better(connection)
+            if session.waiting and sum(map(len, session.out)) > RECEIVE:
+                self._send(connection)
 
     def _know_better(self, connection: Connection) -> None:
         """What is too large for a stranger may be allowed to whom AUTH has just made known: go on with what the parser
@@ -213,9 +239,12 @@ class Reactor:
                     self._bug(session, error)
 
     def _unsettled(self, connection: Connection) -> None:
-        """Part of a request stays in the parser, or the stream is broken."""
+        """Part of a request stays in the parser, or the stream is broken (which is told after all replies before
+        it)."""
         session, parser = connection.session, connection.parser
         if parser.fault is not None:
+            if session.waiting or session.held:
+                return
             self._fault(connection, parser.fault)
             return
         session.query_pending = parser.pending
@@ -266,7 +295,9 @@ class Reactor:
         except OSError:
             self._drop(connection)
             return
-        self._stats.bytes_out += sent
+        stats = self._stats
+        stats.bytes_out += sent
+        stats.writes += 1
         if sent == len(data):
             if session.close_after_reply:
                 self._drop(connection)
@@ -306,6 +337,8 @@ class Reactor:
             if session.close_after_reply:
                 self._drop(connection)
                 return
+        if session.waiting and session.unsent < UNREAD_MAX:
+            self.wake(session)
         self._watch(connection)
 
     def _watch(self, connection: Connection) -> None:
@@ -437,14 +470,22 @@ class Reactor:
             connection = self._by_session.get(session.id)
             if connection is None:
                 continue
-            try:
+            if not session.waiting:
                 self._engine.resume(session)
-            except Exception as error:
-                self._bug(session, error)
-            if session.out:
-                self._send(connection)
-            elif session.close_after_reply:
-                self._drop(connection)
+            self._go_on(connection)
+            self._finish(connection)
+
+    def _finish(self, connection: Connection) -> None:
+        """After requests that had waited: what was broken behind them, and what is to be sent."""
+        session = connection.session
+        if session.closed:
+            return
+        if connection.parser.fault is not None:
+            self._unsettled(connection)
+        if session.out:
+            self._send(connection)
+        elif session.close_after_reply and not connection.unsent:
+            self._drop(connection)
 
     def flush_woken(self) -> None:
         """Send what was queued from outside the loop (timers, the bus)."""

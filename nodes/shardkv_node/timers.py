@@ -1,12 +1,14 @@
-"""What happens by the clock: expiry, idle clients, rates."""
+"""What happens by the clock: expiry, what is freed and packed in the background, idle clients, rates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import trio
 
 from shardkv.engine.engine import Engine
+from shardkv.engine.resting import Resting
 
 from . import clock
 from .reactor import Reactor
@@ -27,6 +29,38 @@ async def expire_keys(engine: Engine, reactor: Reactor) -> None:
             share = EXPIRE_SHARE + 0.02 * (engine.config.active_expire_effort - 1)
             await trio.sleep(EXPIRE_STEP_SECONDS * (1 / share - 1))
         reactor.flush_woken()
+
+
+#: One step of freeing and packing; clients are served between two steps, in at least as long a pause.
+TIDY_STEP_SECONDS: Final = 0.001
+#: How often is looked for large values to free, and for collections to pack.
+FREE_SECONDS: Final = 0.02
+REST_SECONDS: Final = 0.5
+
+
+def _spent_in(seconds: float) -> Callable[[], bool]:
+    """What tells whether so many seconds have passed since now."""
+    until = clock.stopwatch() + seconds
+    return lambda: clock.stopwatch() >= until
+
+
+async def free_values(engine: Engine) -> None:
+    """Give the memory of large values that are gone back, step by step."""
+    while True:
+        more = False
+        spent = _spent_in(TIDY_STEP_SECONDS)
+        for database in engine.opened:
+            if database.freeing.pending:
+                more = database.freeing.step(spent) or more
+        await trio.sleep(TIDY_STEP_SECONDS if more else FREE_SECONDS)
+
+
+async def rest_values(engine: Engine) -> None:
+    """Pack collections that nobody uses, step by step."""
+    resting = Resting(engine)
+    while True:
+        more = resting.step(clock.unix_ms(), _spent_in(TIDY_STEP_SECONDS))
+        await trio.sleep(4 * TIDY_STEP_SECONDS if more else REST_SECONDS)
 
 
 async def sweep_clients(reactor: Reactor) -> None:

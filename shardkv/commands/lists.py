@@ -59,7 +59,10 @@ def lpush(ctx: Context, name: bytes, *elements: bytes) -> int:
     held = ctx.write(name, ListValue, ListValue)
     held.push_left(elements, ctx.host.config.list_max_listpack_size)
     ctx.touch(name, "lpush", len(elements))
-    return len(held)
+    size = len(held)
+    if size == len(elements) > 1:
+        held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
+    return size
 
 
 @command(
@@ -77,7 +80,10 @@ def rpush(ctx: Context, name: bytes, *elements: bytes) -> int:
     held = ctx.write(name, ListValue, ListValue)
     held.push_right(elements, ctx.host.config.list_max_listpack_size)
     ctx.touch(name, "rpush", len(elements))
-    return len(held)
+    size = len(held)
+    if size == len(elements) > 1:
+        held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
+    return size
 
 
 @command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config.quoting import to_bytes
-from ..errors import ReplyError
+from ..errors import ReplyError, SyntaxFault
 from ..resp.replies import NO_REPLY, OK, Reply, Simple, Verbatim
 from .connection import database_index
 from .context import Context

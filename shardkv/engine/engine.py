@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 #: What the cluster answers in EXEC's place reaches the client as it is, for clients act on it.
 REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN"})
+#: Fields of hashes that are expired between two looks at the clock.
+FIELDS_A_LOOK: Final = 64
 
 
 class Engine:
@@ -167,20 +169,23 @@ class Engine:
         """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
         ``session.waiting``."""
         session.last_seen = self.now
+        if session.waiting:
+            session.waiting.extend(requests)
+        else:
+            self._carry_out(session, requests)
+
+    def _carry_out(self, session: Session, requests: list[list[bytes]]) -> None:
         at, end = 0, len(requests)
-        if session.plain and self.calm and not session.waiting:
+        if session.plain and self.calm:
             at = self._short_way(session, requests, 0)
             if at == end and session.plain:
                 return
-        elif session.waiting or session.held:
-            session.waiting.extend(requests)
-            return
         while True:
             if not session.plain:
                 if session.close_after_reply:
                     return
                 if session.held:
-                    session.waiting.extend(requests[at:])
+                    session.waiting.extendleft(reversed(requests[at:]))
                     return
             if at == end:
                 return
@@ -449,12 +454,13 @@ class Engine:
             session.out.append(encode(reply, session.resp3))
         self.world.wake(session)
 
-    def resume(self, session: Session) -> None:
-        """Go on with the requests of a session that waited; also the end of a round for clients that cache in
-        broadcast mode."""
+    def resume(self, session: Session, most: int = 1 << 30) -> None:
+        """Go on with at most ``most`` requests of a session that waited; also the end of a round for clients that cache
+        in broadcast mode."""
         self.messages.end_round()
-        while session.waiting and not session.held and not session.close_after_reply and not session.closed:
-            self.perform(session, session.waiting.popleft())
+        waiting = session.waiting
+        if waiting and not session.held and not session.closed:
+            self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))])
 
     def pause(self, until: int, writes_only: bool) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""

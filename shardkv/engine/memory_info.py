@@ -72,5 +72,6 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "mem_cluster_links", 0
     yield "mem_aof_buffer", 0
     yield "mem_allocator", "pymalloc"
-    for name in ("active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"):
-        yield name, 0
+    yield "active_defrag_running", 0
+    yield "lazyfree_pending_objects", sum(database.freeing.pending for database in engine.opened)
+    yield "lazyfreed_objects", sum(database.freeing.freed for database in engine.opened)

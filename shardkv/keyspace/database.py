@@ -182,7 +182,7 @@ class Database:
 
     def clear(self) -> None:
         """Forget every key; what they held is freed in the background."""
-        self.freeing.give_all((self.values[slot] for slot in self.live), self.size)
+        self.freeing.give_all((self.values[slot] for slot in self.live), self.expires, self.size)
         self.values = [{} for _ in range(SLOT_COUNT)]
         self.expires = [None] * SLOT_COUNT
         self.size = self.expiring = self.filled = 0
@@ -204,7 +204,7 @@ class Database:
         if not count:
             return 0
         self._emptied(slot)
-        self.freeing.give_all((self.values[slot],), count)
+        self.freeing.give_all((self.values[slot],), (self.expires[slot],), count)
         self.values[slot] = {}
         times = self.expires[slot]
         if times is not None:

@@ -31,17 +31,17 @@ class Freeing:
 
     def give(self, value: Any) -> None:
         """Take over a value that is no string. A small one is left to whoever holds it last."""
-        if len(value) > SMALL:
-            take_apart = getattr(value, "take_apart", None)
-            if take_apart is not None:
-                self.pending += 1
-                self._jobs.append(_whole(take_apart()))
+        take_apart = getattr(value, "take_apart", None)
+        if take_apart is not None and len(value) > SMALL:
+            self.pending += 1
+            self._jobs.append(_whole(take_apart()))
 
-    def give_all(self, slots: Iterable[Any], count: int) -> None:
-        """Take over the slots of a database, which have ``count`` keys."""
+    def give_all(self, slots: Iterable[Any], times: Iterable[dict[bytes, int] | None], count: int) -> None:
+        """Take over the slots of a database, which have ``count`` keys, and the expiry times beside them."""
         if count:
             self.pending += count
             self._jobs.append(_database(list(slots)))
+            self._jobs.append(_unseen(list(times)))
 
     def step(self, spent: Callable[[], bool]) -> bool:
         """Free portions until nothing is left or ``spent()``. True if there is more."""
@@ -56,6 +56,16 @@ class Freeing:
             if spent():
                 return bool(jobs)
         return False
+
+
+def _unseen(dicts: list[dict[bytes, int] | None]) -> Iterator[int]:
+    """What nobody counts."""
+    while dicts:
+        times = dicts.pop()
+        while times:
+            for _ in range(min(len(times), PORTION)):
+                times.popitem()
+            yield 0
 
 
 def _whole(parts: Iterable[object]) -> Iterator[int]:
@@ -74,7 +84,7 @@ def _database(slots: list[Any]) -> Iterator[int]:
             while held:
                 _, value = held.popitem()
                 gone += 1
-                if type(value) not in _STRINGS and len(value) > SMALL and hasattr(value, "take_apart"):
+                if type(value) not in _STRINGS and hasattr(value, "take_apart") and len(value) > SMALL:
                     for _ in value.take_apart():
                         yield 0
                 if gone == PORTION:

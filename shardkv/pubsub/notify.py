@@ -32,6 +32,9 @@ _EVENTS: Final = {
 CLASS_OF: Final[dict[str, str]] = {event: letter for letter, events in _EVENTS.items() for event in events.split()}
 """The class letter of every event there is."""
 
+#: Changes that are told to watchers and caches only: Redis announces them in no class.
+SILENT: Final = frozenset({"pfcount", "pfdebug"})
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

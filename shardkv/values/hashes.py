@@ -57,10 +57,7 @@ class HashValue:
         """A new hash from field, value, field, value ..."""
         made = cls()
         made.update(pairs, limits)
-        data = made._data
-        if not made._table and len(data) <= TINY:
-            assert type(data) is dict
-            made._data = pack_map(data)
+        made.rest()  # packed at once, what is made leaves no memory behind that is full of holes
         return made
 
     # ---- asking

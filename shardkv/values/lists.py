@@ -75,6 +75,8 @@ class ListValue(Quicklist):
         for start in range(0, len(held), NODE):
             made._push_right(held[start : start + NODE])
         made._settle(fill, 1)
+        if made._whole:
+            made.rest()
         return made
 
     @property

@@ -112,7 +112,8 @@ class SetValue:
 
     def _settle(self) -> None:
         data = self._data
-        if type(data) is dict and not self._table and 0 < len(data) <= TINY:
+        if type(data) is dict and not self._table and data:
+            # Packed at once, what is made leaves no memory behind that is full of holes.
             self._data = pack_list(list(data))
 
     # ---- asking

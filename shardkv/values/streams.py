@@ -248,6 +248,19 @@ class StreamValue(Progress):
         made._top = self._top
         return made
 
+    def take_apart(self) -> Iterator[object]:
+        """Free the stream part by part, each time a part is asked for. Nothing may use it any more."""
+        nodes = self.nodes
+        while nodes:
+            del nodes[-64:]
+            yield None
+        for group in self.groups.values():
+            pending = group.pending
+            while pending:
+                for _ in range(min(512, len(pending))):
+                    pending.popitem()
+                yield None
+
     def memory(self) -> int:
         """An estimate of the bytes held, without a walk over the entries."""
         groups = sum(group.memory() for group in self.groups.values())

@@ -67,6 +67,8 @@ class ZSetValue:
         if made._listpack:
             scores = {member: score + 0.0 for member, score in scores.items()}
         made._fill(scores, sorted(zip(scores.values(), scores, strict=True)))
+        if made._listpack:
+            made.rest()
         return made
 
     def _fill(self, scores: dict[bytes, float], order: list[Entry]) -> None:

@@ -98,3 +98,29 @@ def test_a_client_that_stops_reading_is_bounded_and_harms_nobody(start_node: Cal
             assert other("PING") == "PONG"
         wait_for(lambda: "output buffer limits" in node.log(), 10)
         assert other("PING") == "PONG"
+
+
+def test_a_pipeline_of_large_replies_is_not_held_in_memory_as_a_whole(start_node: Callable[..., Node]) -> None:
+    """Thousands of reads in one packet: the output limit counts while they are carried out, not behind them."""
+    node = start_node(client_output_buffer_limit=("normal", "10mb", "0", "0"))
+    with node.client() as other, node.client() as greedy:
+        assert other("SET", "b", "x" * 100_000) == "OK"
+        greedy.send_bytes(b"*2\r\n$3\r\nGET\r\n$1\r\nb\r\n" * 3000)
+        wait_for(lambda: "output buffer limits" in node.log(), 20)
+        assert other("PING") == "PONG"
+        peak = next(line for line in str(other("INFO", "memory")).split("\\r\\n") if line.startswith("used_memory_rss:"))
+        assert int(peak.split(":")[1]) < 200_000_000
+
+
+def test_a_deep_pipeline_is_answered_in_order(start_node: Callable[..., Node]) -> None:
+    """Ten thousand requests in one go, with a wait in the middle and an error at the end."""
+    node = start_node()
+    with node.client() as client, node.client() as other:
+        client.send_bytes(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n" * 5000)
+        client.send("BLPOP", "jobs", 0)
+        client.send_bytes(b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n" * 5000 + b"*1\r\nrubbish\r\n")
+        assert [client.reply() for _ in range(5000)] == list(range(1, 5001))
+        assert other("RPUSH", "jobs", "x") == 1
+        assert client.reply() == [b"jobs", b"x"]
+        assert [client.reply() for _ in range(5000)] == list(range(5001, 10_001))
+        assert "Protocol error" in str(client.reply())

@@ -9,8 +9,7 @@ from ..listkinds import OomScores
 from ..schema import IMMUTABLE, Option, Table
 
 _EVICTION: Final = "eviction"
-_ENCODINGS: Final = "compact encoding"
-_LAZY: Final = "freeing in steps"
+_ALWAYS_LAZY: Final = "what is large is always freed in the background, step by step"
 _NO_DEFRAG: Final = "Python's allocator cannot move what it has given out"
 
 _PINNING: Final = "which processors a node runs on is its supervisor's to say (taskset, CPUAffinity= in systemd)"
@@ -51,14 +50,24 @@ class MemoryLimit(Table, title="memory"):
         aliases=("slave-ignore-maxmemory",),
         awaits=_EVICTION,
     )
-    lazyfree_lazy_eviction = Option(Flag(), False, "Whether a key given up is freed in the background.", awaits=_LAZY)
-    lazyfree_lazy_expire = Option(Flag(), False, "Whether an expired key is freed in the background.", awaits=_LAZY)
-    lazyfree_lazy_server_del = Option(
-        Flag(), False, "Whether an overwritten key is freed in the background.", awaits=_LAZY
+    lazyfree_lazy_eviction = Option(
+        Flag(), False, "Whether a key given up is freed in the background.", awaits=_EVICTION
     )
-    lazyfree_lazy_user_del = Option(Flag(), False, "Whether DEL behaves as UNLINK.", awaits=_LAZY)
+    lazyfree_lazy_expire = Option(
+        Flag(),
+        False,
+        "Whether an expired key goes to log and replicas as UNLINK instead of DEL. What is large is freed in the "
+        "background in any case.",
+    )
+    lazyfree_lazy_server_del = Option(
+        Flag(), False, "Whether an overwritten key is freed in the background.", no_effect=_ALWAYS_LAZY
+    )
+    lazyfree_lazy_user_del = Option(Flag(), False, "Whether DEL behaves as UNLINK.", no_effect=_ALWAYS_LAZY)
     lazyfree_lazy_user_flush = Option(
-        Flag(), False, "Whether FLUSHDB, FLUSHALL and SCRIPT FLUSH are ASYNC unless they say otherwise.", awaits=_LAZY
+        Flag(),
+        False,
+        "Whether FLUSHDB, FLUSHALL and SCRIPT FLUSH are ASYNC unless they say otherwise.",
+        no_effect=_ALWAYS_LAZY,
     )
     activedefrag = Option(Flag(), False, "Whether memory is defragmented while the node runs.", no_effect=_NO_DEFRAG)
     active_defrag_ignore_bytes = Option(
@@ -97,17 +106,16 @@ class Encodings(Table, title="encodings"):
     """Up to which size a collection is held packed, and named so by OBJECT ENCODING."""
 
     hash_max_listpack_entries = Option(
-        COUNT, 512, "The most fields of a packed hash.", aliases=("hash-max-ziplist-entries",), awaits=_ENCODINGS
+        COUNT, 512, "The most fields of a packed hash.", aliases=("hash-max-ziplist-entries",)
     )
     hash_max_listpack_value = Option(
-        SIZE, 64, "The longest field or value of a packed hash.", aliases=("hash-max-ziplist-value",), awaits=_ENCODINGS
+        SIZE, 64, "The longest field or value of a packed hash.", aliases=("hash-max-ziplist-value",)
     )
     list_max_listpack_size = Option(
         Integer(INT_MIN),
         -2,
         "The most elements of a list's node, or from -1 to -5 its size: 4, 8, 16, 32, 64 kB.",
         aliases=("list-max-ziplist-size",),
-        awaits=_ENCODINGS,
     )
     list_compress_depth = Option(
         Integer(0),
@@ -115,20 +123,18 @@ class Encodings(Table, title="encodings"):
         "Nodes at both ends of a list that are not compressed. 0: none is.",
         no_effect="lists are not held in compressed nodes",
     )
-    set_max_intset_entries = Option(COUNT, 512, "The most members of a set held as sorted integers.", awaits=_ENCODINGS)
-    set_max_listpack_entries = Option(COUNT, 128, "The most members of a packed set.", awaits=_ENCODINGS)
-    set_max_listpack_value = Option(SIZE, 64, "The longest member of a packed set.", awaits=_ENCODINGS)
+    set_max_intset_entries = Option(COUNT, 512, "The most members of a set held as sorted integers.")
+    set_max_listpack_entries = Option(COUNT, 128, "The most members of a packed set.")
+    set_max_listpack_value = Option(SIZE, 64, "The longest member of a packed set.")
     zset_max_listpack_entries = Option(
-        COUNT, 128, "The most members of a packed sorted set.", aliases=("zset-max-ziplist-entries",), awaits=_ENCODINGS
+        COUNT, 128, "The most members of a packed sorted set.", aliases=("zset-max-ziplist-entries",)
     )
     zset_max_listpack_value = Option(
-        SIZE, 64, "The longest member of a packed sorted set.", aliases=("zset-max-ziplist-value",), awaits=_ENCODINGS
+        SIZE, 64, "The longest member of a packed sorted set.", aliases=("zset-max-ziplist-value",)
     )
-    hll_sparse_max_bytes = Option(
-        SIZE, 3000, "The size up to which a HyperLogLog is held sparse.", awaits="HyperLogLog"
-    )
-    stream_node_max_bytes = Option(SIZE, 4096, "The most bytes of a stream's node. 0: any.", awaits="streams")
-    stream_node_max_entries = Option(COUNT, 100, "The most entries of a stream's node. 0: any.", awaits="streams")
+    hll_sparse_max_bytes = Option(SIZE, 3000, "The size up to which a HyperLogLog is held sparse.")
+    stream_node_max_bytes = Option(SIZE, 4096, "The most bytes of a stream's node. 0: any.")
+    stream_node_max_entries = Option(COUNT, 100, "The most entries of a stream's node. 0: any.")
 
 
 class Kernel(Table, title="kernel and threads"):

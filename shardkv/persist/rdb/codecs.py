@@ -8,18 +8,19 @@ end too early, ``Malformed`` when they are wrong, and ``EmptyValue``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ...values.deadlines import Deadlines
 from ...values.hashes import HashValue
-from ...values.lists import SAFETY, SIZES, ListValue
+from ...values.lists import ListValue
 from ...values.packing import unpack_list
 from ...values.sets import SetValue
 from ...values.streams import StreamValue
 from ...values.zsets import ZSetValue
 from . import intset, listpack, opcodes, stream_codec, ziplist, zipmap
+from .builders import new_hash, new_intset, new_list, new_set, new_zset
 from .faults import EmptyValue, Malformed, Short
 from .packing import Packing
 from .primitives import length_bytes, read_length, read_string, read_time
@@ -39,7 +40,10 @@ _SCORES: Final = re.compile(rb"[-+0-9.einfEINF]*")
 _WHOLE: Final = float(1 << 53)
 #: Elements of a list from this size on are not packed into nodes.
 _PLAIN_MIN: Final = 1 << 30
-#: How the texts that stand for a length of 253 to 255 read.
+#: Scores are packed as integers when all of them are and none is larger.
+_SHORT: Final = 1 << 32
+#: What stands for a score in place of a length.
+_OLD_NAN: Final = 253
 _OLD_SCORES: Final = {254: float("inf"), 255: float("-inf")}
 
 
@@ -81,11 +85,6 @@ def _unpacked(data: bytes, at: int, unpack: Unpack) -> tuple[list[bytes], int]:
     return elements, at
 
 
-def _all_different(members: Iterable[bytes], count: int) -> None:
-    if len(set(members)) != count:
-        raise Malformed("an element is there twice")
-
-
 # ---- lists
 
 
@@ -123,19 +122,15 @@ def _encode_list(value: ListValue, out: list[bytes], packing: Packing) -> int:
     return opcodes.LIST_QUICKLIST_2
 
 
-def _list_of(elements: list[bytes], config: Config) -> ListValue:
-    return ListValue.of(elements, config.list_max_listpack_size)
-
-
 def _decode_list(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
     count, at = _count(data, at)
     elements, at = _strings(data, at, count)
-    return _list_of(elements, config), at
+    return new_list(elements, 0, config), at
 
 
 def _decode_list_ziplist(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
     elements, at = _unpacked(data, at, ziplist.decode)
-    return _list_of(elements, config), at
+    return new_list(elements, 0, config), at
 
 
 def _decode_quicklist(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
@@ -146,24 +141,30 @@ def _decode_quicklist(data: bytes, at: int, config: Config) -> tuple[ListValue, 
         elements += ziplist.decode(blob)
     if not elements:
         raise EmptyValue(at)
-    return _list_of(elements, config), at
+    return new_list(elements, 0, config), at
 
 
 def _decode_quicklist_2(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
     count, at = read_length(data, at)
-    elements: list[bytes] = []
-    for _ in range(count):
-        kind, at = read_length(data, at)
-        blob, at = read_string(data, at)
-        if kind == opcodes.PACKED:
-            elements += listpack.decode(blob)
-        elif kind == opcodes.PLAIN:
-            elements.append(blob)
-        else:
-            raise Malformed(f"no node of a list is of kind {kind}")
+    if count == 1 and data[at] == opcodes.PACKED:
+        blob, at = read_string(data, at + 1)
+        elements = listpack.decode(blob)
+        size = len(blob)
+    else:
+        elements = []
+        size = 0
+        for _ in range(count):
+            kind, at = read_length(data, at)
+            blob, at = read_string(data, at)
+            if kind == opcodes.PACKED:
+                elements += listpack.decode(blob)
+            elif kind == opcodes.PLAIN:
+                elements.append(blob)
+            else:
+                raise Malformed(f"no node of a list is of kind {kind}")
     if not elements:
         raise EmptyValue(at)
-    return _list_of(elements, config), at
+    return new_list(elements, size, config), at
 
 
 # ---- sets
@@ -182,8 +183,7 @@ def _encode_set(value: SetValue, out: list[bytes], packing: Packing) -> int:
 def _decode_set(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:
     count, at = _count(data, at)
     members, at = _strings(data, at, count)
-    _all_different(members, count)
-    return SetValue.collected(members, config), at
+    return new_set(members, config), at
 
 
 def _decode_intset(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:
@@ -191,22 +191,25 @@ def _decode_intset(data: bytes, at: int, config: Config) -> tuple[SetValue, int]
     numbers = intset.decode(blob)
     if not numbers:
         raise EmptyValue(at)
-    return SetValue.collected([b"%d" % number for number in numbers], config), at
+    return new_intset(numbers, config), at
 
 
 def _decode_set_listpack(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:
     members, at = _unpacked(data, at, listpack.decode)
-    _all_different(members, len(members))
+    if len(set(members)) != len(members):
+        raise Malformed("an element is there twice")
     return SetValue.packed(members, config), at
 
 
 # ---- sorted sets
 
 
-def _score_entry(score: float) -> bytes:
-    if -_WHOLE < score < _WHOLE and score == int(score):
-        return listpack.integer_entry(int(score))
-    return listpack.entry(b"%a" % score)
+def _score_entries(scores: list[Any]) -> list[bytes]:
+    whole, number, other = _WHOLE, listpack.integer_entry, listpack.entry
+    return [
+        number(int(score)) if -whole < score < whole and score == int(score) else other(b"%a" % score)
+        for score in scores
+    ]
 
 
 def _encode_zset(value: ZSetValue, out: list[bytes], packing: Packing) -> int:
@@ -220,7 +223,7 @@ def _encode_zset(value: ZSetValue, out: list[bytes], packing: Packing) -> int:
     if value.encoding == "listpack":
         parts: list[bytes] = [b""] * (2 * len(members))
         parts[::2] = listpack.entries(members)
-        parts[1::2] = map(_score_entry, scores)
+        parts[1::2] = _score_entries(scores)
         out.append(packing.blob(listpack.wrap(parts, len(parts))))
         return opcodes.ZSET_LISTPACK
     out.append(length_bytes(len(members)))
@@ -239,6 +242,8 @@ def _decode_zset(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
         at += 1
         score = _OLD_SCORES.get(length)
         if score is None:
+            if length == _OLD_NAN:
+                raise Malformed("a score that is not a number")
             end = at + length
             if end > len(data):
                 raise Short(end)
@@ -279,16 +284,26 @@ def _scores(texts: list[bytes]) -> list[float]:
     raise Malformed("a score that is not a number")
 
 
-def _packed_zset(unpack: Unpack) -> Decode:
-    def decode(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
-        flat, at = _unpacked(data, at, unpack)
-        members = flat[::2]
-        scores = _scores(flat[1::2])
-        if len(members) != len(scores):
-            raise Malformed("a member without a score")
-        return _zset_of(dict(zip(members, scores, strict=True)), len(members), config), at
+def _decode_zset_ziplist(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
+    flat, at = _unpacked(data, at, ziplist.decode)
+    return new_zset(flat[::2], _scores(flat[1::2]), config), at
 
-    return decode
+
+def _decode_zset_listpack(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
+    blob, at = read_string(data, at)
+    flat = listpack.decode_numbers(blob)
+    if not flat:
+        raise EmptyValue(at)
+    members: list[Any] = flat[::2]
+    if int in map(type, members):
+        members = [b"%d" % member if type(member) is int else member for member in members]
+    scores: list[Any] = flat[1::2]
+    if bytes in map(type, scores):
+        _scores([score for score in scores if type(score) is bytes])
+        scores = list(map(float, scores))
+    elif not -_SHORT < min(scores, default=0) <= max(scores, default=0) < _SHORT:
+        scores = list(map(float, scores))
+    return new_zset(members, scores, config), at
 
 
 # ---- hashes
@@ -330,12 +345,8 @@ def _encode_timed_hash(value: HashValue, fields: dict[bytes, bytes], out: list[b
     return opcodes.HASH_FIELD_TIMES
 
 
-def _hash_of(pairs: list[bytes], config: Config, times: dict[bytes, int] | None = None) -> HashValue:
-    if len(pairs) % 2:
-        raise Malformed("a field without a value")
-    value = HashValue.of(pairs, config)
-    if 2 * len(value) != len(pairs):
-        raise Malformed("a field is there twice")
+def _timed_hash_of(pairs: list[bytes], times: dict[bytes, int], config: Config) -> HashValue:
+    value = new_hash(pairs, config)
     if times:
         value.times = Deadlines(times)
     return value
@@ -344,13 +355,13 @@ def _hash_of(pairs: list[bytes], config: Config, times: dict[bytes, int] | None 
 def _decode_hash(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
     count, at = _count(data, at)
     pairs, at = _strings(data, at, 2 * count)
-    return _hash_of(pairs, config), at
+    return new_hash(pairs, config), at
 
 
 def _packed_hash(unpack: Unpack) -> Decode:
     def decode(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
         pairs, at = _unpacked(data, at, unpack)
-        return _hash_of(pairs, config), at
+        return new_hash(pairs, config), at
 
     return decode
 
@@ -366,7 +377,7 @@ def _decode_timed_hash(data: bytes, at: int, config: Config) -> tuple[HashValue,
         pairs += (field, held)
         if after:
             times[field] = _checked_time(first + after - 1)
-    return _hash_of(pairs, config, times), at
+    return _timed_hash_of(pairs, times, config), at
 
 
 def _decode_timed_listpack(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
@@ -382,7 +393,7 @@ def _decode_timed_listpack(data: bytes, at: int, config: Config) -> tuple[HashVa
             raise Malformed("a field with a time that is no number")
         if after != b"0":
             times[field] = _checked_time(int(after))
-    return _hash_of(pairs, config, times), at
+    return _timed_hash_of(pairs, times, config), at
 
 
 def decode_valkey_hash(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
@@ -396,7 +407,7 @@ def decode_valkey_hash(data: bytes, at: int, config: Config) -> tuple[HashValue,
         pairs += (field, held)
         if expires_at != -1:
             times[field] = _checked_time(expires_at)
-    return _hash_of(pairs, config, times), at
+    return _timed_hash_of(pairs, times, config), at
 
 
 def _checked_time(at: int) -> int:
@@ -461,12 +472,12 @@ DECODERS: Final[dict[int, Decode]] = {
     opcodes.HASH_ZIPMAP: _packed_hash(zipmap.decode),
     opcodes.LIST_ZIPLIST: _decode_list_ziplist,
     opcodes.SET_INTSET: _decode_intset,
-    opcodes.ZSET_ZIPLIST: _packed_zset(ziplist.decode),
+    opcodes.ZSET_ZIPLIST: _decode_zset_ziplist,
     opcodes.HASH_ZIPLIST: _packed_hash(ziplist.decode),
     opcodes.LIST_QUICKLIST: _decode_quicklist,
     opcodes.STREAM: stream_codec.decoder(opcodes.STREAM),
     opcodes.HASH_LISTPACK: _packed_hash(listpack.decode),
-    opcodes.ZSET_LISTPACK: _packed_zset(listpack.decode),
+    opcodes.ZSET_LISTPACK: _decode_zset_listpack,
     opcodes.LIST_QUICKLIST_2: _decode_quicklist_2,
     opcodes.STREAM_2: stream_codec.decoder(opcodes.STREAM_2),
     opcodes.SET_LISTPACK: _decode_set_listpack,
@@ -485,6 +496,3 @@ DECODERS_VALKEY: Final[dict[int, Decode]] = DECODERS | {opcodes.HASH_FIELD_TIMES
 def needs_field_times(value: Any) -> bool:
     """Whether only the version of Redis 7.4 holds this value."""
     return type(value) is HashValue and value.times is not None and len(value.times) > 0
-
-
-__all__ = ["DECODERS", "DECODERS_VALKEY", "ENCODERS", "SAFETY", "SIZES", "Decode", "decode_valkey_hash"]

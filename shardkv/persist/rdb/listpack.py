@@ -7,9 +7,10 @@ are met often, so these have a way of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from struct import Struct
-from typing import Final
+from struct import error as StructError
+from typing import Any, Final
 
 from .faults import Malformed
 
@@ -19,6 +20,7 @@ END: Final = b"\xff"
 UNCOUNTED: Final = 0xFFFF
 
 _HEAD: Final = Struct("<IH")
+_read_head: Final = _HEAD.unpack_from
 _UINT32: Final = Struct("<I").pack
 _INT64_END: Final = 1 << 63
 _INT64_DIGITS: Final = 20
@@ -37,12 +39,12 @@ _BEHIND: Final = [bytes((length + 1,)) for length in range(64)]
 _INT16: Final = Struct("<BhB").pack
 _INT32: Final = Struct("<BiB").pack
 _INT64: Final = Struct("<BqB").pack
-#: How the integers with the encodings 0xF1 to 0xF4 are read, and their size.
-_INTEGERS: Final = {
-    0xF1: (Struct("<h").unpack_from, 3),
-    0xF3: (Struct("<i").unpack_from, 5),
-    0xF4: (Struct("<q").unpack_from, 9),
-}
+#: How integers of 24, 32 and 64 bits are read, and their sizes.
+_INTEGERS: Final[tuple[tuple[Callable[[bytes], tuple[Any, ...]], int], ...]] = (
+    (lambda raw: (int.from_bytes(raw, "little", signed=True),), 4),
+    (Struct("<i").unpack, 5),
+    (Struct("<q").unpack, 9),
+)
 
 
 # ---- writing
@@ -84,16 +86,19 @@ def integer_entry(number: int) -> bytes:
 def entry(element: bytes) -> bytes:
     """An element of any kind."""
     length = len(element)
-    if length <= _INT64_DIGITS and element and (element.isdigit() or element[0] == 45):
-        small = _SMALL.get(element)
-        if small is not None:
-            return small
-        try:
+    if length <= _INT64_DIGITS and element:
+        if element.isdigit():
+            small = _SMALL.get(element)
+            if small is not None:
+                return small
+            if element[0] != 48:
+                number = int(element)
+                if number < _INT64_END:
+                    return integer_entry(number)
+        elif element[0] == 45 and element[1:2] not in b"-0" and element[1:].isdigit():
             number = int(element)
-        except ValueError:
-            number = -1
-        if b"%d" % number == element and -_INT64_END <= number < _INT64_END:
-            return integer_entry(number)
+            if number >= -_INT64_END:
+                return integer_entry(number)
     if length < 64:
         return _BEFORE[length] + element + _BEHIND[length]
     if length < 4096:
@@ -129,36 +134,61 @@ def encode(elements: Iterable[bytes]) -> bytes:
 
 def decode(blob: bytes) -> list[bytes]:
     """The elements of a listpack, integers as their texts. Raises Malformed for anything that is not whole."""
+    found = decode_numbers(blob)
+    if int in map(type, found):
+        numbers = _NUMBERS
+        for place, element in enumerate(found):
+            if type(element) is int:
+                found[place] = numbers[element] if 0 <= element < 128 else b"%d" % element
+    return found
+
+
+def decode_numbers(blob: bytes) -> list[Any]:
+    """The elements of a listpack, bytes, or int for those that are held as such. Raises Malformed."""
     size = len(blob)
     if size <= HEADER:
         raise Malformed("a listpack without a header")
-    total, count = _HEAD.unpack_from(blob)
+    total, count = _read_head(blob)
     end = size - 1
     if total != size or blob[end] != 0xFF:
         raise Malformed("a listpack of another size than it says")
-    found: list[bytes] = []
+    found: list[Any] = []
     append = found.append
-    numbers = _NUMBERS
     at = HEADER
     try:
         while at < end:
             head = blob[at]
-            if head < 0x80:
-                append(numbers[head])
-                if blob[at + 1] != 1:
-                    raise Malformed("an element of a listpack has another size behind it")
-                at += 2
-            elif head < 0xC0:
-                close = at + 1 + (head & 0x3F)
+            if 0x80 <= head < 0xC0:
+                size = head - 0x7F
+                close = at + size
                 append(blob[at + 1 : close])
-                if blob[close] != close - at:
-                    raise Malformed("an element of a listpack has another size behind it")
-                at = close + 1
+            elif head < 0x80:
+                append(head)
+                size = 1
+                close = at + 1
+            elif head == 0xF1:
+                number = blob[at + 1] | blob[at + 2] << 8
+                append(number if number < 0x8000 else number - 0x10000)
+                size = 3
+                close = at + 3
+            elif head < 0xE0:
+                number = (head & 0x1F) << 8 | blob[at + 1]
+                append(number if number < 0x1000 else number - 0x2000)
+                size = 2
+                close = at + 2
+            elif head > 0xF1:
+                read, size = _INTEGERS[head - 0xF2]
+                close = at + size
+                append(read(blob[at + 1 : close])[0])
             else:
-                element, at = _long_element(blob, at, head)
+                element, at = _long_string(blob, at, head)
                 append(element)
-    except IndexError:
-        raise Malformed("an element of a listpack passes its end") from None
+                continue
+            if blob[close] != size:
+                raise Malformed("an element of a listpack has another size behind it")
+            at = close + 1
+    except (IndexError, StructError):
+        raise Malformed("an element of a listpack passes its end, or has no known form") from None
     if at != end:
         raise Malformed("an element of a listpack passes its end")
     if count != len(found) and count != UNCOUNTED:
@@ -166,43 +196,21 @@ def decode(blob: bytes) -> list[bytes]:
     return found
 
 
-def _long_element(blob: bytes, at: int, head: int) -> tuple[bytes, int]:
-    """An element that is neither a small integer nor a short string, and the position behind it."""
-    if head < 0xE0:
-        close = at + 2
-        number = (head & 0x1F) << 8 | blob[at + 1]
-        element = b"%d" % (number - 0x2000 if number >= 0x1000 else number)
-    elif head <= 0xF0:
-        if head < 0xF0:
-            start = at + 2
-            close = start + ((head & 0x0F) << 8 | blob[at + 1])
-        else:
-            start = at + 5
-            close = start + _from_bytes(blob[at + 1 : start], "little")
-        element = blob[start:close]
-    elif head in _INTEGERS:
-        read, size = _INTEGERS[head]
-        close = at + size
-        if close >= len(blob):
-            raise IndexError
-        element = b"%d" % read(blob, at + 1)[0]
-    elif head == 0xF2:
-        close = at + 4
-        number = _from_bytes(blob[at + 1 : close], "little")
-        element = b"%d" % (number - 0x1000000 if number >= 0x800000 else number)
+def _long_string(blob: bytes, at: int, head: int) -> tuple[bytes, int]:
+    """A string of 64 bytes and more, and the position behind it."""
+    if head < 0xF0:
+        start = at + 2
+        close = start + ((head & 0x0F) << 8 | blob[at + 1])
     else:
-        raise Malformed(f"no element of a listpack begins with {head:#04x}")
-    if close - at < 128:
-        if blob[close] != close - at:
-            raise Malformed("an element of a listpack has another size behind it")
-        return element, close + 1
+        start = at + 5
+        close = start + _from_bytes(blob[at + 1 : start], "little")
     if close < len(blob):
         behind = back_length(close - at)
         after = close + len(behind)
         if blob[close:after] == behind:
-            return element, after
+            return blob[start:close], after
         if close - at in (_TWO, _THREE, _FOUR):  # as Redis 8.8 has it
             after -= 1
             if blob[close:after] == _spread(close - at, len(behind) - 1):
-                return element, after
+                return blob[start:close], after
     raise Malformed("an element of a listpack has another size behind it")

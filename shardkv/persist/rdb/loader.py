@@ -6,6 +6,7 @@ from binascii import crc_hqx
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ...keyspace.database import LARGE_SLOT
 from ...keyspace.slots import SLOT_MASK, key_slot
 from ...values.hashes import HashValue
 from .events import Aux, Ended, Event, Library, Opened, Select
@@ -65,15 +66,21 @@ class RdbLoader:
         self._load(self.reader.finish())
 
     def _load(self, events: Iterable[Event]) -> None:
+        """Put keys where they belong. What a new key changes in its database is booked here for the commonest case: a
+        slot that holds keys already, and not the most of all."""
         now = self._now
         keep = self._keep_expired
-        database = self._current
         clock = now // 1000
-        loaded = 0
+        database = self._current
+        filled = 0 if database is None else database.filled
+        booked = 0
         for event in events:
             if type(event) is not tuple:
+                self._book(booked)
+                booked = 0
                 self._learn(event)
                 database = self._current
+                filled = 0 if database is None else database.filled
                 continue
             key, value, expires_at, idle, _ = event
             if expires_at is not None and expires_at < now and not keep:
@@ -87,20 +94,30 @@ class RdbLoader:
             held[key] = value
             after = len(held)
             if after == before:
+                self._book(booked)
                 raise RdbFault(self.reader.offset, f"the key {key[:64]!r} is there twice")
-            database.grown(slot, after)
-            loaded += 1
+            if 1 < after <= filled and after <= LARGE_SLOT:
+                booked += 1
+            else:
+                self.keys += 1
+                database.grown(slot, after)
+                filled = database.filled
             if expires_at is not None:
                 database.expire_at(key, expires_at)
-            access = database.access
             used = clock if idle is None else clock - idle
-            if used > access[slot]:
-                access[slot] = used
+            if used > database.access[slot]:
+                database.access[slot] = used
             if type(value) is HashValue and value.times is not None:
                 first = value.next_expiry
                 if first is not None:
                     database.hash_times.set(key, first)
-        self.keys += loaded
+        self._book(booked)
+
+    def _book(self, count: int) -> None:
+        """So many keys have come into the current database."""
+        if self._current is not None:
+            self._current.size += count
+        self.keys += count
 
     def _learn(self, event: Event) -> None:
         match event:

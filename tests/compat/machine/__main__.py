@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.compat.machine", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0, help="how long, for all profiles together (1)")
     parser.add_argument("--seed", type=int, help="of the sequences; a new one each time if it is not given")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first sequence: repeat one with --most 1")
+    parser.add_argument(
+        "--first", type=int, default=0, help="the number of the first sequence: repeat one with --most 1"
+    )
     parser.add_argument("--most", type=int, help="how many sequences a profile plays at most")
     parser.add_argument("--profile", action="append", choices=sorted(PROFILES), help="only this one")
     parser.add_argument("--process", action="store_true", help="a node's process instead of an engine in this one")

@@ -8,7 +8,7 @@ from random import Random
 from shardkv.commands.grammar import Arg, Kind
 from shardkv.commands.spec import Command
 
-from .pools import WILD, scalar
+from .pools import EQUAL_SCORES, WILD, scalar
 
 #: How often a request is spoilt on purpose.
 SPOILT = 0.05
@@ -60,6 +60,7 @@ class _Drawing:
         self.command = command
         self.without = without
         self.count: int | None = None
+        self.key = b""  #: drawn first
 
     def words(self, args: Sequence[Arg]) -> list[bytes]:
         """The words of several arguments in a row."""
@@ -121,7 +122,12 @@ class _Drawing:
             return self.words([self._required(self.rng.choice(choices))]) if choices else []
         if arg.kind is Kind.BLOCK:
             return self.words(arg.parts)
-        return [scalar(self.rng, arg, self.command.group, self.command.name)]
+        if arg.name == "score" and self.key == EQUAL_SCORES and self.rng.random() < 0.97:
+            return [b"0"]
+        word = scalar(self.rng, arg, self.command.group, self.command.name)
+        if arg.kind is Kind.KEY and not self.key:
+            self.key = word
+        return [word]
 
     def _required(self, arg: Arg) -> Arg:
         return Arg(arg.name, arg.kind, arg.token, False, arg.many, arg.each_token, arg.use, arg.parts, arg.shown)

@@ -8,6 +8,8 @@ from typing import Final
 
 from shardkv.commands.grammar import Arg, Kind
 
+#: A sorted set whose scores are nearly always 0.
+EQUAL_SCORES: Final = b"e1"
 #: The keys by the group of commands that likes them best. A tenth of all picks goes to another group's key.
 KEYS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "string": (b"s1", b"s2", b"s3"),
@@ -16,7 +18,7 @@ KEYS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "list": (b"l1", b"l2", b"l3"),
     "hash": (b"h1", b"h2"),
     "set": (b"t1", b"t2", b"t3"),
-    "sorted-set": (b"z1", b"z2", b"z3"),
+    "sorted-set": (b"z1", b"z2", b"z3", EQUAL_SCORES),
     "geo": (b"g1", b"g2"),
     "stream": (b"x1", b"x2"),
 }
@@ -42,18 +44,42 @@ WILD: Final = (
 #: Scores that redis-server 7.0 prints with as few digits as 7.2 and later.
 SCORES: Final = (
     b"0", b"1", b"2", b"3", b"-1", b"1.5", b"-2.5", b"0.25", b"1e3", b"100", b"inf", b"-inf", b"+inf", b"-0", b"1e20",
-    b"9007199254740992", b"9007199254740993", b"-1e2", b"3.125", b"0x10", b"17179869184", b"-17179869183.5",
+    b"9007199254740992", b"9007199254740993", b"-1e2", b"3.125", b"0x10", b"17179869184", b"-17179869183.5", b"0.1", b"1e300",
 )  # fmt: skip
-INCREMENTS: Final = (b"1", b"-1", b"0.5", b"1.5", b"-0.25", b"10", b"0", b"1e2", b"3", b"inf", b"-inf", b"+1")
+INCREMENTS: Final = (b"1", b"-1", b"0.5", b"1.5", b"-0.25", b"10", b"0", b"1e2", b"3.1", b"inf", b"-inf", b"+1")
 BOUNDS: Final = (*SCORES[:16], b"(1", b"(2", b"(0", b"(1.5", b"(-inf", b"(inf", b"-inf", b"+inf")
 LEX: Final = (b"-", b"+", b"[a", b"(a", b"[b", b"(c", b"[d", b"[1", b"(10", b"[", b"(", b"[foo", b"(\xff", b"a")
 IDS: Final = (
     b"1-1", b"1-2", b"2-1", b"2-2", b"3-1", b"3-0", b"4-0", b"5-5", b"6-1", b"7-7", b"8", b"9-1", b"10-1", b"20-1", b"1", b"2",
     b"3", b"5", b"0", b"0-0", b"0-1",
 )  # fmt: skip
-NEW_IDS: Final = (*IDS[:14], b"3-*", b"5-*", b"6-*", b"9-*", b"0-*", b"18446744073709551615-18446744073709551615", b"100-1")
+NEW_IDS: Final = (
+    *IDS[:14],
+    b"3-*",
+    b"5-*",
+    b"6-*",
+    b"9-*",
+    b"0-*",
+    b"18446744073709551615-18446744073709551615",
+    b"100-1",
+)
 RANGE_IDS: Final = (*IDS, b"-", b"+", b"-", b"+", b"(1-1", b"(2-1", b"(3", b"(5-5", b"(-", b"(+")
-PATTERNS: Final = (b"*", b"*", b"a*", b"?", b"[a-c]", b"[^a]*", b"s*", b"*1", b"\\*", b"foo*", b"[", b"", b"h?", b"*\x00*")
+PATTERNS: Final = (
+    b"*",
+    b"*",
+    b"a*",
+    b"?",
+    b"[a-c]",
+    b"[^a]*",
+    b"s*",
+    b"*1",
+    b"\\*",
+    b"foo*",
+    b"[",
+    b"",
+    b"h?",
+    b"*\x00*",
+)
 CURSORS: Final = (b"0",) * 12 + (b"x", b"", b" 0", b"18446744073709551616")
 TYPES: Final = (b"string", b"list", b"set", b"zset", b"hash", b"stream", b"STRING", b"other", b"")
 CHANNELS: Final = (b"c1", b"c2", b"news", b"")
@@ -76,6 +102,8 @@ def keys_of(group: str) -> tuple[bytes, ...]:
 def scalar(rng: Random, arg: Arg, group: str, command: str) -> bytes:
     """A word for one argument of a command, now and then a wild one."""
     if arg.kind is Kind.KEY:
+        if "lex" in command and rng.random() < 0.7:
+            return EQUAL_SCORES
         return rng.choice(keys_of(group)) if rng.random() < 0.9 else rng.choice(ALL_KEYS)
     if rng.random() < 0.04:
         return rng.choice(WILD)

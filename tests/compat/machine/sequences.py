@@ -35,7 +35,7 @@ class Drawn:
 
 
 def _shown(word: bytes) -> str:
-    text = word.decode("latin-1").encode("unicode_escape").decode().replace('"', '\\x22')
+    text = word.decode("latin-1").encode("unicode_escape").decode().replace('"', "\\x22")
     return text if text and all(char not in text for char in " '#") else f'"{text}"'
 
 
@@ -62,7 +62,12 @@ OPTIONS: Final = (
         "zset-max-listpack-value": "8",
         "stream-node-max-entries": "3",
     },
-    {"list-max-listpack-size": "-1", "list-compress-depth": "1", "stream-node-max-bytes": "64", "set-max-intset-entries": "8"},
+    {
+        "list-max-listpack-size": "-1",
+        "list-compress-depth": "1",
+        "stream-node-max-bytes": "64",
+        "set-max-intset-entries": "8",
+    },
 )
 EVENTS: Final = ("AKEmn", "AKE", "KEA", "Elg", "")
 
