@@ -65,11 +65,7 @@ def route(
         decided, error = _while_moving(view, settings, slot, keys, asker, missing)
         if decided:
             return error
-    if owner.id == view.myself:
-        return None
-    # A replica serves reads of its primary's slots to those who have said that they can bear stale data.
-    consents = asker.readonly or asker.shard_channels
-    if consents and view.me.is_replica and not asker.write and view.me.primary == owner.id:
+    if _serves(view, owner, asker):
         return None
     return redirect("MOVED", slot, owner, settings, asker.tls)
 
@@ -105,10 +101,35 @@ def _while_moving(
             return True, ReplyError(_TRYAGAIN)
         return True, redirect("ASK", slot, view.nodes[target], settings, asker.tls)
     if importing and asker.asking:
-        if len(keys) > 1 and absent:
+        if absent and any(key != keys[0] for key in keys):
             return True, ReplyError(_TRYAGAIN)
         return True, None
     return False, None
+
+
+def refuse_waiting(view: ClusterView, settings: Settings, slot: int, asker: Asker) -> ReplyError | None:
+    """The same question for a client that waits for keys of ``slot``, asked again when the view has changed.
+
+    None: it may wait on. While the cluster is down nobody may, readers neither: the write that would end the wait
+    can't come.
+    """
+    if view.state != "ok":
+        return ReplyError("CLUSTERDOWN The cluster is down")
+    owner = view.owner_of(slot)
+    if slot in view.importing or (owner is not None and _serves(view, owner, asker)):
+        return None
+    if owner is None:
+        return ReplyError("CLUSTERDOWN Hash slot not served")
+    return redirect("MOVED", slot, owner, settings, asker.tls)
+
+
+def _serves(view: ClusterView, owner: Node, asker: Asker) -> bool:
+    """Whether this node answers for a slot of ``owner``."""
+    if owner.id == view.myself:
+        return True
+    # A replica serves reads of its primary's slots to those who have said that they can bear stale data.
+    consents = asker.readonly or asker.shard_channels
+    return consents and view.me.is_replica and not asker.write and view.me.primary == owner.id
 
 
 def redirect(word: str, slot: int, node: Node, settings: Settings, tls: bool = False) -> ReplyError:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..cluster import describe, orders
 from ..cluster.nodes import SLOTS
-from ..errors import ReplyError
+from ..errors import ReplyError, SyntaxFault
 from ..keyspace.slots import key_slot
 from ..resp.replies import OK, Reply, Verbatim
 from .context import Context
@@ -46,6 +46,11 @@ def _empty(ctx: Context) -> bool:
 
 def _text(word: bytes) -> str:
     return word.decode("latin-1")
+
+
+def _surplus(words: list[bytes]) -> ReplyError:
+    """Too many words where fewer would do: Redis has no arity for that, and blames the subcommand as it was written."""
+    return ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{_text(words[1])}'. Try CLUSTER HELP.")
 
 
 def _number(word: bytes, fault: str) -> int:
@@ -354,7 +359,7 @@ def cluster_meet(ctx: Context, words: list[bytes]) -> Reply:
     """Makes this node shake hands with another one."""
     _port(ctx)
     if len(words) > 5:
-        raise ReplyError("ERR wrong number of arguments for 'cluster|meet' command")
+        raise _surplus(words)
     host = _text(words[2])
     port = _number(words[3], f"ERR Invalid base port specified: {_text(words[3])}")
     if len(words) == 5:
@@ -390,11 +395,17 @@ def cluster_replicate(ctx: Context, node: bytes) -> Reply:
     group="cluster",
     since="3.0.0",
     complexity="O(N) for N known nodes",
+    raw=True,
 )
-def cluster_reset(ctx: Context, reset_type: str = "SOFT") -> Reply:
+def cluster_reset(ctx: Context, words: list[bytes]) -> Reply:
     """Makes this node leave the cluster and forget the others."""
     _port(ctx)
-    return _order(ctx, orders.ResetNode(reset_type == "HARD", _empty(ctx)))
+    if len(words) > 3:
+        raise _surplus(words)
+    reset_type = words[2].upper() if len(words) == 3 else b"SOFT"
+    if reset_type not in (b"HARD", b"SOFT"):
+        raise SyntaxFault
+    return _order(ctx, orders.ResetNode(reset_type == b"HARD", _empty(ctx)))
 
 
 @command("CLUSTER SET-CONFIG-EPOCH", value("config-epoch"), flags=_ADMIN, group="cluster", since="3.0.0")

@@ -9,6 +9,7 @@ touched them has ended.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,13 @@ class Waiting:
         while (deadline := self.deadline) is not None and deadline <= now:
             _, _, session, blocked = heappop(self._deadlines)
             self._engine.unblock(session, blocked.on_timeout)
+
+    def refuse(self, why: Callable[[Session, Blocked], ReplyError | None]) -> None:
+        """End the waits for keys for which there is a reason to."""
+        for session, blocked in list(self._sessions.items()):
+            refusal = why(session, blocked) if blocked.keys else None
+            if refusal is not None:
+                self._engine.unblock(session, refusal)
 
     def cancel(self, session: Session, *, error: bool) -> bool:
         """CLIENT UNBLOCK: end a wait as by its timeout, or with an error. False if the session does not wait."""

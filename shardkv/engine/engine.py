@@ -33,7 +33,7 @@ from .gates import POSTPONED, Gate, gates_of
 from .messages import Messages
 from .names import Names, miscounted
 from .pausing import Pause
-from .routing import redirect
+from .routing import redirect, waiting_refusal
 from .shortway import ShortWay
 from .stats import Stats
 from .watching import Watches, has_expired
@@ -171,15 +171,14 @@ class Engine:
         session.last_seen = self.now
         if session.waiting:
             session.waiting.extend(requests)
-        else:
-            self._carry_out(session, requests)
+            return
+        at = self._short_way(session, requests, 0) if session.plain and self.calm else 0
+        if at < len(requests) or not session.plain:
+            self._carry_out(session, requests, at)
 
-    def _carry_out(self, session: Session, requests: list[list[bytes]]) -> None:
-        at, end = 0, len(requests)
-        if session.plain and self.calm:
-            at = self._short_way(session, requests, 0)
-            if at == end and session.plain:
-                return
+    def _carry_out(self, session: Session, requests: list[list[bytes]], at: int) -> None:
+        """Go on from ``at`` by whichever way is open; what has to wait stays in the session."""
+        end = len(requests)
         while True:
             if not session.plain:
                 if session.close_after_reply:
@@ -336,6 +335,9 @@ class Engine:
         """Answer a request that does not run. A transaction that is being queued is spoilt."""
         if command is not None:
             command.stats.rejected += 1
+        if session.asking and session.queue is None:
+            session.asking = False  # it covered this request, for all the good that did
+            session.refresh()
         if session.queue is not None:
             session.queue_broken = True
             if command is not None and command.name == "exec":
@@ -402,9 +404,11 @@ class Engine:
 
     def end_shard_channels(self, serves: Callable[[int], bool]) -> None:
         """Slots have changed hands: subscriptions to shard channels whose slot this node (or the primary it follows)
-        serves no longer end."""
+        serves no longer end, and so do waits for keys that it doesn't serve."""
         self.messages.running = None
         self.messages.end_shards(lambda channel: serves(key_slot(channel)))
+        if self.cluster is not None and self.waiting:
+            self.waiting.refuse(lambda session, blocked: waiting_refusal(self, session, blocked))
 
     def watch(self, session: Session, keys: Iterable[bytes]) -> None:
         """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
@@ -460,7 +464,7 @@ class Engine:
         self.messages.end_round()
         waiting = session.waiting
         if waiting and not session.held and not session.closed:
-            self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))])
+            self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))], 0)
 
     def pause(self, until: int, writes_only: bool) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""

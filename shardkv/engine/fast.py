@@ -40,7 +40,7 @@ def get(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
     slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
     if not db.served[slot]:
         return None
-    times = db.expires[slot]
+    times = db.expires[slot] if db.expiring else None  # a look at a list that nothing else needs costs a cache miss
     if times is not None:
         at = times.get(key)
         if at is not None and at < db.now:
@@ -66,7 +66,7 @@ def set_(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
     slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
     if not db.served[slot]:
         return None
-    times = db.expires[slot]
+    times = db.expires[slot] if db.expiring else None
     if times is not None and key in times:
         return None
     held = db.values[slot]
@@ -89,7 +89,7 @@ def incr(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
         return None
     key = words[1]
     slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
-    if not db.served[slot] or db.expires[slot] is not None:
+    if not db.served[slot] or (db.expiring and db.expires[slot] is not None):
         return None
     held = db.values[slot]
     value = held.get(key)
@@ -116,11 +116,12 @@ def string_twins(config: Config) -> dict[str, Twin]:
         count = len(words)
         if not count & 1 or db.attended or config.cluster_enabled:
             return None
-        served, expires, values = db.served, db.expires, db.values
+        served, values = db.served, db.values
+        expires = db.expires if db.expiring else None
         slots: list[int] = []
         for key in words[1::2]:
             slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
-            if not served[slot] or expires[slot] is not None:
+            if not served[slot] or (expires is not None and expires[slot] is not None):
                 return None
             old = values[slot].get(key)
             if old is not None and type(old) is not bytes:

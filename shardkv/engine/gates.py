@@ -90,7 +90,9 @@ def queued(engine: Engine, session: Session, command: Command, words: list[bytes
     """Inside MULTI everything but what ends or guards the transaction waits for EXEC."""
     if session.queue is None or command.name in _NOT_QUEUED:
         return None
-    session.queue.append((command, words))
+    if not (session.queue_broken or session.watch_broken):
+        # Else it can't run any more, and its keys have no say in where EXEC is routed.
+        session.queue.append((command, words))
     return QUEUED
 
 

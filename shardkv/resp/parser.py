@@ -24,6 +24,7 @@ _MANY: Final = re.compile(rb"\*[0-9]{6}").search
 _MANY_ODD: Final = re.compile(rb"[~|][0-9]{6}").search
 
 _SMALL: Final = 512
+_SIZE: Final = [b"$%d" % size for size in range(_SMALL)]
 
 _BELOW_10: Final = bytes(range(10))
 _BELOW_100: Final = bytes(range(100))
@@ -64,10 +65,9 @@ class RequestParser:
         """The requests that ``data`` completes. Requests of no words are dropped."""
         if not self.settled or not self.authenticated or len(data) > self.max_bulk:
             return self._feed_carefully(data)
-        if len(data) < _SMALL and data.rfind(42) == 0:
-            # The commonest chunk is one small request. If its words stand between the line ends, it is their encoding.
-            words = data.split(b"\r\n")[2::2]
-            if pack_command(tuple(words)) == data and words:  # type: ignore[arg-type]
+        if len(data) < _SMALL:
+            words = _single(data)
+            if words is not None:
                 return [words]
         if data[:1] != b"*" or _reserves_memory(data):
             return self._feed_carefully(data)
@@ -110,6 +110,46 @@ class RequestParser:
         rest = careful.feed(data, requests, once=once)
         self.settled = not careful.pending and careful.fault is None
         return rest
+
+
+def _single(data: bytes) -> list[bytes] | None:
+    """The words of ``data`` if it is exactly one request of up to four words, the commonest chunk of all; else None.
+
+    What stands between the line ends is compared with the one encoding that these words have. Written out, this takes a
+    third of the time of a loop, or of hiredis with a proof.
+    """
+    parts = data.split(b"\r\n", 10)
+    count = len(parts)
+    if count == 6:
+        first, size1, word1, size2, word2, end = parts
+        if first == b"*2" and size1 == _SIZE[len(word1)] and size2 == _SIZE[len(word2)] and not end:
+            return [word1, word2]
+    elif count == 8:
+        first, size1, word1, size2, word2, size3, word3, end = parts
+        if (
+            first == b"*3"
+            and size1 == _SIZE[len(word1)]
+            and size2 == _SIZE[len(word2)]
+            and size3 == _SIZE[len(word3)]
+            and not end
+        ):
+            return [word1, word2, word3]
+    elif count == 4:
+        first, size1, word1, end = parts
+        if first == b"*1" and size1 == _SIZE[len(word1)] and not end:
+            return [word1]
+    elif count == 10:
+        first, size1, word1, size2, word2, size3, word3, size4, word4, end = parts
+        if (
+            first == b"*4"
+            and size1 == _SIZE[len(word1)]
+            and size2 == _SIZE[len(word2)]
+            and size3 == _SIZE[len(word3)]
+            and size4 == _SIZE[len(word4)]
+            and not end
+        ):
+            return [word1, word2, word3, word4]
+    return None
 
 
 def _reserves_memory(data: bytes) -> bool:

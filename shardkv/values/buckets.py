@@ -74,6 +74,10 @@ class Buckets(Generic[V]):
         return self._dicts[index].get(key)
 
     def __setitem__(self, key: bytes, value: V) -> None:
+        self.put(key, value)
+
+    def put(self, key: bytes, value: V) -> bool:
+        """Store a value; whether its key is new."""
         digest = crc32(key)
         index = digest & self._low
         if index < self._split:
@@ -81,10 +85,12 @@ class Buckets(Generic[V]):
         bucket = self._dicts[index]
         before = len(bucket)
         bucket[key] = value
-        if len(bucket) != before:
-            self._count += 1
-            if self._count > self._full:
-                self._grow()
+        if len(bucket) == before:
+            return False
+        self._count += 1
+        if self._count > self._full:
+            self._grow()
+        return True
 
     def __delitem__(self, key: bytes) -> None:
         del self._bucket(key)[key]
@@ -101,8 +107,8 @@ class Buckets(Generic[V]):
 
     def pop_random(self, rng: Random) -> bytes:
         """Remove and return a random key, as ``choose`` finds it."""
-        key = self.choose(rng)
-        del self._bucket(key)[key]
+        bucket, key = self._draw(rng)
+        del bucket[key]
         self._one_less()
         return key
 
@@ -172,9 +178,14 @@ class Buckets(Generic[V]):
         return _reverse(after, bits), self._dicts[index]
 
     def choose(self, rng: Random) -> bytes:
-        """A random key, each about as likely, in O(1). The mapping must not be empty.
+        """A random key, each about as likely, in O(1). The mapping must not be empty."""
+        return self._draw(rng)[1]
 
-        A bucket is drawn by a random hash, so that one not split yet, which holds twice as much, comes twice as often.
+    def _draw(self, rng: Random) -> tuple[dict[bytes, V], bytes]:
+        """A random key and the bucket that it is in.
+
+        The bucket is drawn by a random hash, so that one not split yet, which holds twice as much, comes twice as
+        often.
         """
         dicts, random = self._dicts, rng.random
         while True:
@@ -187,10 +198,11 @@ class Buckets(Generic[V]):
             bucket = dicts[index]
             place = int(random() * max(expected * _ROOM + 1, len(bucket)))
             if place < len(bucket):
-                return next(islice(bucket, place, None))
+                return bucket, next(islice(bucket, place, None))
             if self._count < len(dicts) * _SPARSE:
                 # Next to nothing is left in the least number of buckets.
-                return next(islice(self, int(random() * self._count), None))
+                key = next(islice(self, int(random() * self._count), None))
+                return self._bucket(key), key
 
     def check(self) -> None:
         """Assert the invariants."""

@@ -127,6 +127,8 @@ class HashValue:
     def update(self, pairs: Sequence[bytes], limits: HashLimits, *, keep_times: bool = False) -> int:
         """Set field, value, field, value ...; how many fields are new. They lose their times unless ``keep_times``."""
         data = self._data
+        if type(data) is Buckets and self.times is None and self._table and len(pairs) == 2:
+            return int(data.put(pairs[0], pairs[1]))
         if type(data) is bytes:
             data = self.fields
         before = len(data)

@@ -203,6 +203,8 @@ class SetValue:
         """Add a member; whether it is new."""
         data = self._data
         kind = type(data)
+        if kind is Buckets and self._table:
+            return data.put(member, True)  # type: ignore[union-attr]
         if kind is array:
             return self._add_to_intset(member, limits)
         if kind is bytes:

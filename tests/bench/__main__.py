@@ -1,4 +1,8 @@
-"""``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget."""
+"""``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
+
+Without a choice among ``--speed``, ``--memory`` and ``--costs`` all three are measured; ``--quick`` is about speed
+alone unless another is asked for.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from . import costs, memory
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -21,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = [workload.name for workload in WORKLOADS]
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few tests, one round, short runs: a first impression")
+    parser.add_argument("--speed", action="store_true", help="throughput and CPU, by redis-benchmark")
+    parser.add_argument("--memory", action="store_true", help="growth of resident memory for the same data")
+    parser.add_argument("--costs", action="store_true", help="time an operation as the data grows to a million")
     parser.add_argument("--rounds", type=int, help="runs of each test, of which the median counts (3; quick: 1)")
     parser.add_argument("--depth", type=int, action="append", choices=sorted(THOROUGH), help="only this pipeline depth")
     parser.add_argument("--tests", type=lambda text: text.split(","), help=f"only these, of {','.join(names)}")
@@ -33,6 +41,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := sorted(set(chosen.tests or ()) - set(names)):
         parser.error(f"no such test: {', '.join(unknown)}")
 
+    complaints: list[str] = []
+    everything = not (chosen.speed or chosen.memory or chosen.costs)
+    if chosen.speed or everything:
+        complaints += _speed(chosen, names)
+    if (chosen.memory or everything) and not _only_speed(chosen, everything):
+        grown = memory.compare(memory.data(0.1 if chosen.quick else 1.0), _tell)
+        print(f"\n{memory.as_table(grown)}")
+        complaints += memory.missed(grown)
+    if (chosen.costs or everything) and not _only_speed(chosen, everything):
+        rows = costs.measure(costs.SIZES[:2] if chosen.quick else costs.SIZES, _tell)
+        print(f"\n{costs.as_table(rows)}")
+        complaints += costs.missed(rows)
+    for complaint in complaints:
+        print(f"missed: {complaint}", file=sys.stderr)
+    return 1 if complaints and not chosen.report_only else 0
+
+
+def _only_speed(chosen: argparse.Namespace, everything: bool) -> bool:
+    """Whether nobody asked for the other tables: these options are about throughput."""
+    return everything and bool(chosen.quick or chosen.tests or chosen.depth or chosen.json or chosen.markdown)
+
+
+def _speed(chosen: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    """Measures throughput and prints it; the promises missed."""
     wanted = chosen.tests or (QUICK if chosen.quick else names)
     requests = BRIEF if chosen.quick else THOROUGH
     plan = Plan(
@@ -46,9 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(as_json(rows, skipped, complaints))
     else:
         print((as_markdown if chosen.markdown else as_table)(rows, skipped))
-    for complaint in complaints:
-        print(f"missed: {complaint}", file=sys.stderr)
-    return 1 if complaints and not chosen.report_only else 0
+    return complaints
 
 
 def _tell(progress: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bench import costs, memory
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -39,3 +40,15 @@ def test_the_geometric_mean_treats_twice_and_half_alike() -> None:
 def test_probes_touch_no_key_of_the_measurement() -> None:
     keys = {w.words[1] for w in WORKLOADS if len(w.words) > 1}
     assert [w.name for w in WORKLOADS if len(w.probe) > 1 and w.probe[1] in keys] == []
+
+
+def test_a_type_that_takes_too_much_memory_is_a_missed_promise() -> None:
+    kept, broken = memory.Growth("lists", 2.5, 25.0, 10.0), memory.Growth("hashes", 2.5, 26.0, 10.0)
+    [complaint] = memory.missed([kept, broken])
+    assert complaint == "memory: hashes take 2.60 times Redis's, promised 2.5 at most"
+
+
+def test_no_operation_grows_with_the_data() -> None:
+    """Generous: what is linear would be a hundred times dearer on a hundred times as much."""
+    rows = costs.measure((1_000, 30_000))
+    assert costs.missed(rows) == []

@@ -41,8 +41,8 @@ ROWS: Final = _rows()
 IN_WORDS: Final = {
     "(active expire after 30 ms)": "below",
     "GET k (lazy expire)": "below",
-    "RESTORE k2 0 <dump>": "comes with RESTORE",
-    "RESTORE k3 5000 <dump>": "comes with RESTORE",
+    "RESTORE k2 0 <dump>": "tests/spec/test_dump.py",
+    "RESTORE k3 5000 <dump>": "tests/spec/test_dump.py",
     "CONFIG SET maxmemory 1 (eviction)": "comes with eviction",
 }
 #: Commands that are not there yet. A row that needs one of them is left out; a command that has come must leave this

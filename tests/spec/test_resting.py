@@ -89,6 +89,11 @@ def test_nothing_is_walked_when_nothing_has_happened(kv: EngineClient) -> None:
     fill(kv, "hash")
     kv.wait(IDLE * 1000 + 1000)
     rest(kv, resting)
-    looked: list[bool] = []
-    resting.step(kv.now, lambda: bool(looked.append(True)))
+    looked: list[None] = []
+
+    def spent() -> bool:
+        looked.append(None)
+        return False
+
+    resting.step(kv.now, spent)
     assert looked == []

@@ -120,7 +120,6 @@ def test_a_listpack_forgets_the_sign_of_zero_and_a_skiplist_does_not() -> None:
 
 def test_a_resting_set_of_small_members_is_small() -> None:
     held = ZSetValue.of({b"e%d" % number: float(number) for number in range(100)}, CONFIG)
-    live = held.memory()
     held.add(b"e0", 0.5, CONFIG)
     live = held.memory()
     assert held.rest()

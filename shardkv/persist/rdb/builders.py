@@ -14,7 +14,7 @@ from ...values.hashes import HashValue
 from ...values.intset import integer_of
 from ...values.lists import ListValue
 from ...values.packing import pack_list, pack_map
-from ...values.quicklist import _EMPTY, LIVE, PACKED_MAX
+from ...values.quicklist import _EMPTY, PACKED_MAX
 from ...values.sets import SetValue
 from ...values.zsets import _NO_ORDER, _NO_SCORES, REST_MAX, ZSetValue
 from .faults import Malformed
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def new_list(elements: list[bytes], size: int, config: Config) -> ListValue:
-    """A list. ``size``: of one listpack with all the elements, 0 if that is unknown."""
+    """A list. ``size``: of the one listpack that holds all the elements, 0 if there is none."""
     fill = config.list_max_listpack_size
-    if not size or size > PACKED_MAX or len(elements) > LIVE:
+    if not size or size > PACKED_MAX:
         return ListValue.of(elements, fill)
     value = ListValue()
     value._inner = len(elements)
     value._size = size
     value._settle(fill, 1)
     packed = pack_list(elements)
-    if len(packed) > PACKED_MAX:
+    if len(packed) > PACKED_MAX or not value._whole:
         return ListValue.of(elements, fill)
     value._packed = packed
     value._front = value._back = _EMPTY
@@ -47,7 +47,7 @@ def new_set(members: list[bytes], config: Config) -> SetValue:
         raise Malformed("an element is there twice")
     if (
         len(members) > config.set_max_listpack_entries
-        or len(max(members, key=len)) > config.set_max_listpack_value
+        or max(map(len, members)) > config.set_max_listpack_value
         or integer_of(members[0]) is not None
     ):
         return SetValue.collected(members, config)
@@ -75,7 +75,7 @@ def new_zset(members: list[bytes], scores: list[Any], config: Config) -> ZSetVal
     entries = list(zip(scores, members, strict=True))
     if (
         count > min(config.zset_max_listpack_entries, REST_MAX)
-        or len(max(members, key=len)) > config.zset_max_listpack_value
+        or max(map(len, members)) > config.zset_max_listpack_value
         or not all(map(lt, entries, entries[1:]))
     ):
         return ZSetValue.of(dict(zip(members, map(float, scores), strict=True)), config)
@@ -98,7 +98,7 @@ def new_hash(pairs: list[bytes], config: Config) -> HashValue:
     count = len(fields)
     if 2 * count != len(pairs):
         raise Malformed("a field is there twice")
-    if count > config.hash_max_listpack_entries or len(max(pairs, key=len)) > config.hash_max_listpack_value:
+    if count > config.hash_max_listpack_entries or max(map(len, pairs)) > config.hash_max_listpack_value:
         return HashValue.of(pairs, config)
     value = HashValue()
     value._data = pack_map(fields)

@@ -29,6 +29,9 @@ _from_bytes: Final = int.from_bytes
 _TWO: Final = (1 << 14) - 1
 _THREE: Final = (1 << 21) - 1
 _FOUR: Final = (1 << 28) - 1
+#: How long elements of exactly these sizes are: servers do not agree on what stands behind them.
+_DISPUTED: Final = frozenset((_TWO + 3, _THREE + 4, _FOUR + 5))
+_DISPUTED_MIN: Final = min(_DISPUTED)
 
 #: Small integers by their value, and how they are written, by their text.
 _NUMBERS: Final = [b"%d" % number for number in range(128)]
@@ -53,8 +56,8 @@ _INTEGERS: Final[tuple[tuple[Callable[[bytes], tuple[Any, ...]], int], ...]] = (
 def back_length(size: int) -> bytes:
     """The size of an element as it stands behind it: seven bits a byte, read from right to left.
 
-    The largest size that two, three or four bytes could hold takes one more, as in Redis before 8.8: what is read by
-    walking forwards must be as long as these versions take it to be.
+    The largest size that two, three or four bytes could hold takes one more, as in Redis before 8.8. Later ones, and
+    Valkey 9.1, do not read that; ``disputed`` finds such elements, so that they can be written otherwise.
     """
     if size < 128:
         return bytes((size,))
@@ -106,6 +109,12 @@ def entry(element: bytes) -> bytes:
     return b"\xf0" + _UINT32(length) + element + back_length(length + 5)
 
 
+def float_entry(number: float) -> bytes:
+    """The element of a number that is no integer, or too large a one to be exact: the shortest text of it."""
+    text = b"%a" % number
+    return _BEFORE[len(text)] + text + _BEHIND[len(text)]
+
+
 def entries(elements: Iterable[bytes]) -> list[bytes]:
     """How each of the elements is written."""
     before, behind, other = _BEFORE, _BEHIND, entry
@@ -115,6 +124,16 @@ def entries(elements: Iterable[bytes]) -> list[bytes]:
         else other(element)
         for element in elements
     ]
+
+
+def disputed(part: bytes) -> bool:
+    """Whether not all servers would read this element, which is written already."""
+    return len(part) in _DISPUTED
+
+
+def any_disputed(parts: list[bytes], total: int) -> bool:
+    """Whether there is such an element; ``total``: the bytes of all."""
+    return total >= _DISPUTED_MIN and any(map(disputed, parts))
 
 
 def wrap(parts: list[bytes], count: int) -> bytes:
@@ -209,7 +228,7 @@ def _long_string(blob: bytes, at: int, head: int) -> tuple[bytes, int]:
         after = close + len(behind)
         if blob[close:after] == behind:
             return blob[start:close], after
-        if close - at in (_TWO, _THREE, _FOUR):  # as Redis 8.8 has it
+        if close - at in (_TWO, _THREE, _FOUR):  # as Redis 8.8 and Valkey 9.1 have it
             after -= 1
             if blob[close:after] == _spread(close - at, len(behind) - 1):
                 return blob[start:close], after

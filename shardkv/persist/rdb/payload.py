@@ -6,8 +6,9 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from . import opcodes
-from .codecs import DECODERS, DECODERS_VALKEY, ENCODERS, needs_field_times
+from .codecs import DECODERS, DECODERS_VALKEY, ENCODERS
 from .faults import EmptyValue, Malformed, RdbFault, Short
+from .hash_codec import needs_field_times
 from .packing import Packing
 from .primitives import crc64
 

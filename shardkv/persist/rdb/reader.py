@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from . import opcodes
-from .codecs import DECODERS, DECODERS_VALKEY, Decode
+from .codecs import DECODERS, DECODERS_VALKEY
 from .events import Aux, Ended, Event, Library, Opened, Resize, Select, SlotSize
 from .faults import EmptyValue, Malformed, RdbFault, Short
 from .primitives import crc64, read_fixed, read_length, read_string, read_time, read_uint64
+from .rows import Decode
 
 if TYPE_CHECKING:
     from ...config import Config

@@ -22,7 +22,7 @@ from .primitives import SHORT_HEADS, length_bytes, read_fixed, read_length, read
 
 if TYPE_CHECKING:
     from ...config import Config
-    from .codecs import Decode
+    from .rows import Decode
 
 _DELETED: Final = 1
 _SAME_FIELDS: Final = 2

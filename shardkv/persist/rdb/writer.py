@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from . import opcodes
 from .codecs import ENCODERS
 from .packing import Packing
-from .primitives import crc64, length_bytes, plain_string
+from .primitives import COMPRESS_MIN, SHORT_HEADS, crc64, length_bytes, plain_string
 
 if TYPE_CHECKING:
     from ...config import Config
@@ -26,6 +26,7 @@ _EXPIRES: Final = Struct("<Bq").pack
 _CRC: Final = Struct("<Q").pack
 _TYPES: Final = [bytes((number,)) for number in range(opcodes.FIRST_OPCODE)]
 _STRING: Final = _TYPES[opcodes.STRING]
+_DIGITS_END: Final = ord("9")
 #: What a new key's access frequency starts with, and by how much it falls in how many seconds.
 _FREQ_START: Final = 5
 _FREQ_MINUTE: Final = 60
@@ -50,19 +51,28 @@ class RdbWriter:
         encoders = ENCODERS
         times = database.expires[slot]
         mark = self._mark(database.access[slot]) if self._idle or self._freq else b""
+        heads, longest = SHORT_HEADS, COMPRESS_MIN
         for key, value in database.values[slot].items():
             if times is not None and key in times:
                 append(_EXPIRES(opcodes.EXPIRE_MS, times[key]))
             if mark:
                 append(mark)
+            # A short text that begins behind the digits, the commonest of all, is neither an integer nor compressed.
+            length = len(key)
+            name = heads[length] + key if 0 < length <= longest and key[0] > _DIGITS_END else text(key)
             if type(value) is bytes:
                 append(_STRING)
-                append(text(key))
-                append(text(value))
+                append(name)
+                length = len(value)
+                if 0 < length <= longest and value[0] > _DIGITS_END:
+                    append(heads[length])
+                    append(value)
+                else:
+                    append(text(value))
             else:
                 place = len(out)
                 append(b"")
-                append(text(key))
+                append(name)
                 out[place] = _TYPES[encoders[type(value)](value, out, packing)]
         return b"".join(out)
 

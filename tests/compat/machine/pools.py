@@ -31,26 +31,30 @@ VALUES: Final = (
     *SHORT, *SHORT, *SHORT,
     b"", b"0", b"-1", b"-7", b"127", b"128", b"32767", b"32768", b"65536", b"2147483648", b"-2147483649",
     b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"01", b"+1", b"-0", b" 1", b"1 ", b"1.5",
-    b"0.5", b"1e3", b"inf", b"nan", b"\x00", b"\xff\xfe", b"a\x00b", b"line\r\nend", b"foo", b"foobar", b"Foo", b"ohmytext",
+    b"0.5", b"1e3", b"inf", b"nan", b"\x00", b"\xff\xfe", b"a\x00b", b"line\r\nend", b"foo", b"foobar", b"Foo",
+    b"ohmytext",
     b"v" * 44, b"v" * 45, b"w" * 63, b"w" * 64, LONG, b"x" * 300, bytes(range(256)),
 )  # fmt: skip
 NUMBERS: Final = (b"0", b"1", b"2", b"3", b"-1", b"-2", b"-3", b"4", b"5", b"10", b"-10", b"100")
 WILD: Final = (
     b"", b"x", b"1.5", b" 1", b"1 ", b"+1", b"01", b"-0", b"0x10", b"1e3", b"9223372036854775807",
     b"-9223372036854775808", b"9223372036854775808", b"-9223372036854775809", b"4294967296", b"2147483647",
-    b"18446744073709551615", b"18446744073709551616", b"nan", b"inf", b"-inf", b"1\x00", b"\xff", b"1" * 70, b"*", b"$", b"-",
+    b"18446744073709551615", b"18446744073709551616", b"nan", b"inf", b"-inf", b"1\x00", b"\xff", b"1" * 70, b"*",
+    b"$", b"-",
     b"+", b">", b"(", b"[", b"(1", b"[a",
 )  # fmt: skip
 #: Scores that redis-server 7.0 prints with as few digits as 7.2 and later.
 SCORES: Final = (
     b"0", b"1", b"2", b"3", b"-1", b"1.5", b"-2.5", b"0.25", b"1e3", b"100", b"inf", b"-inf", b"+inf", b"-0", b"1e20",
-    b"9007199254740992", b"9007199254740993", b"-1e2", b"3.125", b"0x10", b"17179869184", b"-17179869183.5", b"0.1", b"1e300",
+    b"9007199254740992", b"9007199254740993", b"-1e2", b"3.125", b"0x10", b"17179869184", b"-17179869183.5",
+    b"0.1", b"1e300",
 )  # fmt: skip
 INCREMENTS: Final = (b"1", b"-1", b"0.5", b"1.5", b"-0.25", b"10", b"0", b"1e2", b"3.1", b"inf", b"-inf", b"+1")
 BOUNDS: Final = (*SCORES[:16], b"(1", b"(2", b"(0", b"(1.5", b"(-inf", b"(inf", b"-inf", b"+inf")
 LEX: Final = (b"-", b"+", b"[a", b"(a", b"[b", b"(c", b"[d", b"[1", b"(10", b"[", b"(", b"[foo", b"(\xff", b"a")
 IDS: Final = (
-    b"1-1", b"1-2", b"2-1", b"2-2", b"3-1", b"3-0", b"4-0", b"5-5", b"6-1", b"7-7", b"8", b"9-1", b"10-1", b"20-1", b"1", b"2",
+    b"1-1", b"1-2", b"2-1", b"2-2", b"3-1", b"3-0", b"4-0", b"5-5", b"6-1", b"7-7", b"8", b"9-1", b"10-1",
+    b"20-1", b"1", b"2",
     b"3", b"5", b"0", b"0-0", b"0-1",
 )  # fmt: skip
 NEW_IDS: Final = (
@@ -86,7 +90,8 @@ CHANNELS: Final = (b"c1", b"c2", b"news", b"")
 GROUPS: Final = (b"g", b"g", b"h")
 CONSUMERS: Final = (b"c", b"d", b"c")
 FIELD_TYPES: Final = (
-    b"u1", b"u2", b"u4", b"u8", b"i8", b"i16", b"u16", b"u32", b"i32", b"i64", b"u63", b"i5", b"u64", b"i65", b"u0", b"x8", b"i",
+    b"u1", b"u2", b"u4", b"u8", b"i8", b"i16", b"u16", b"u32", b"i32", b"i64", b"u63", b"i5", b"u64", b"i65",
+    b"u0", b"x8", b"i",
 )  # fmt: skip
 SECTIONS: Final = (b"BEFORE", b"AFTER")
 #: Far enough away that nothing ends while a sequence runs, and each different from all others drawn: two conditions

@@ -11,7 +11,9 @@ from shardkv.commands.spec import TABLE, Command
 from tests.support.oracle import Redis, Valkey
 from tests.support.processes import Server
 
-from .differences import OPEN, OURS, REDIS, VALKEY, Difference
+from .cases import Difference
+from .differences import OPEN, OURS, REDIS
+from .valkey import VALKEY
 
 #: Commands that are never drawn, by name or by container.
 LEFT_OUT: Final[Mapping[str, str]] = {

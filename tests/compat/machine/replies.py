@@ -9,20 +9,22 @@ from tests.support.wire_replies import Double, Map, Members, Push, Refusal
 
 #: Commands whose arrays come in any order.
 UNORDERED: Final = frozenset(
-    "SMEMBERS SINTER SUNION SDIFF HKEYS HVALS KEYS PUBSUB|CHANNELS PUBSUB|SHARDCHANNELS COMMAND|LIST".split()
+    ("SMEMBERS", "SINTER", "SUNION", "SDIFF", "HKEYS", "HVALS", "KEYS", "PUBSUB|CHANNELS", "PUBSUB|SHARDCHANNELS")
 )
 #: Commands that answer with pairs, flat in RESP2.
 PAIRED: Final = frozenset({"HGETALL"})
 #: Commands whose answer is drawn by lot: what can be compared is its shape.
-RANDOM: Final = frozenset("SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER RANDOMKEY".split())
+RANDOM: Final = frozenset(["SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER", "RANDOMKEY"])
 #: Commands that walk in steps, by a cursor that each server numbers in its own way.
 WALKS: Final = frozenset(("SCAN", "SSCAN", "HSCAN", "HSCAN NOVALUES", "ZSCAN"))
 #: Commands that leave all channels, one after the other in any order.
 LEAVING: Final = frozenset({"UNSUBSCRIBE", "SUNSUBSCRIBE", "PUNSUBSCRIBE"})
 #: Commands whose numbers hang on the clock.
 TIMED: Final = frozenset(
-    "TTL PTTL EXPIRETIME PEXPIRETIME HTTL HPTTL HEXPIRETIME HPEXPIRETIME XPENDING XINFO|CONSUMERS XINFO|STREAM "
-    "OBJECT|IDLETIME".split()
+    (
+        *("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME"),
+        *("XPENDING", "XINFO|CONSUMERS", "XINFO|STREAM", "OBJECT|IDLETIME"),
+    )
 )
 #: How far such numbers may be apart: seconds or milliseconds.
 CLOCKS: Final = 30_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -22,7 +22,7 @@ class Step:
     words: tuple[bytes, ...]
 
     def __str__(self) -> str:
-        return f"{self.client}: " + " ".join(_shown(word) for word in self.words)
+        return f"{self.client}: " + " ".join(shown(word) for word in self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,10 @@ class Drawn:
     steps: tuple[Step, ...]
 
 
-def _shown(word: bytes) -> str:
+def shown(word: bytes) -> str:
+    """A word as a person reads it, a long one shortened."""
+    if len(word) > 80:
+        return f"<{len(word)} bytes>"
     text = word.decode("latin-1").encode("unicode_escape").decode().replace('"', "\\x22")
     return text if text and all(char not in text for char in " '#") else f'"{text}"'
 
@@ -51,7 +54,7 @@ DEFAULTS: Final = {
     "stream-node-max-bytes": "4096",
 }
 #: Small collections change their encoding early in one of three setups.
-OPTIONS: Final = (
+OPTIONS: Final[tuple[Mapping[str, str], ...]] = (
     {},
     {
         "hash-max-listpack-entries": "4",

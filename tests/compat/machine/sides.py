@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import select
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +44,9 @@ class Side(Protocol):
     def heard(self, client: int) -> bytes:
         """What a client has received since, unasked or late."""
 
+    def settle(self) -> None:
+        """Return when all that was sent is done and answered."""
+
     def at(self, milliseconds: int) -> None:
         """The Unix time of the request that comes next, for a side with a clock that can be set."""
 
@@ -82,6 +84,9 @@ class InProcess:
     def heard(self, client: int) -> bytes:
         """See ``Side``."""
         return self.clients[client].taken()
+
+    def settle(self) -> None:
+        """Nothing is ever on its way."""
 
     def at(self, milliseconds: int) -> None:
         """The engine's clock only goes forward."""
@@ -162,11 +167,6 @@ def received(client: Client) -> bytes:
 def now() -> int:
     """The time of this machine in Unix milliseconds, which is a redis-server's as well."""
     return int(time.time() * 1000)
-
-
-def readable(client: Client, seconds: float) -> bool:
-    """Whether something arrives in time."""
-    return bool(select.select([client.socket], [], [], seconds)[0])
 
 
 def _with_ids(words: Sequence[bytes], ids: Sequence[bytes]) -> list[bytes]:

@@ -1,0 +1,97 @@
+"""What a difference is: between two replies, or in what is told of the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import copysign
+from re import fullmatch
+from typing import Any, TypeAlias
+
+from tests.support.wire_replies import Refusal
+
+from .replies import canonical, leaves, number
+
+#: Channel and payload of a key event.
+Event: TypeAlias = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Two replies that are not equal. ``name`` is the command's in upper case; for what is looked at between the
+    commands it is that of the inspector's, or ``events``; ``words`` are none where a client had waited."""
+
+    name: str
+    words: tuple[bytes, ...]
+    ours: Any
+    theirs: Any
+
+    @property
+    def both_refuse(self) -> bool:
+        """Whether both replies are errors."""
+        return isinstance(self.ours, Refusal) and isinstance(self.theirs, Refusal)
+
+    @property
+    def refusal(self) -> str:
+        """The text of theirs if it is an error."""
+        return self.theirs.text if isinstance(self.theirs, Refusal) else ""
+
+    @property
+    def our_refusal(self) -> str:
+        """The text of ours if it is an error."""
+        return self.ours.text if isinstance(self.ours, Refusal) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference that is meant: between replies (``fits``), or between key events (``forgives``: this one does not
+    count, given the words of requests that were refused or are ``telling``). With ``parts`` the data differ from here
+    on, and the sequence ends."""
+
+    name: str
+    reason: str
+    fits: Callable[[Case], bool] = lambda case: False
+    parts: bool = False
+    forgives: Callable[[Event, Sequence[bytes]], bool] | None = None
+    telling: Callable[[str, Sequence[bytes]], bool] = lambda name, words: False
+
+
+def texts(*pairs: tuple[str, str]) -> Callable[[Case], bool]:
+    """Errors of which only the text is another: pairs of patterns for ours and theirs."""
+    return lambda case: (
+        case.both_refuse
+        and any(fullmatch(ours, case.our_refusal) and fullmatch(theirs, case.refusal) for ours, theirs in pairs)
+    )
+
+
+def encoded(ours: bytes, theirs: bytes) -> Callable[[Case], bool]:
+    """The same value, held in another way."""
+    return lambda case: case.name == "OBJECT|ENCODING" and case.ours == ours and case.theirs == theirs
+
+
+def same_scores(case: Case, *, signed_zero: bool = True) -> bool:
+    """Whether replies differ in the digits of numbers only. ``signed_zero``: 0 and -0 are two."""
+    if not case.name.startswith(("Z", "BZ", "GEO", "messages")):
+        return False
+    found = leaves(canonical(case.name, case.ours), canonical(case.name, case.theirs))
+    return all(_same_number(ours, theirs, signed_zero) for ours, theirs in found) if found else False
+
+
+def _same_number(ours: Any, theirs: Any, signed_zero: bool) -> bool:
+    one, other = number(ours), number(theirs)
+    if one is None or other is None or one != other:
+        return False
+    return not signed_zero or copysign(1.0, one) == copysign(1.0, other)
+
+
+def event_of(event: Event) -> tuple[bytes, bytes]:
+    """The event and the key, whichever of the two channels told it."""
+    channel, payload = event
+    kind, _, rest = channel.partition(b"__:")
+    return (payload, rest) if kind.startswith(b"__keyspace") else (rest, payload)
+
+
+def missed(event: Event, words: Sequence[bytes]) -> bool:
+    """A miss of one of these keys."""
+    name, key = event_of(event)
+    return name == b"keymiss" and key in words

@@ -1,0 +1,164 @@
+"""Where valkey-server 9.1 went a way of its own, and Redis 7.4 is followed: each case by name, with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from re import fullmatch
+from typing import Final
+
+from .cases import Case, Difference, Event, encoded, event_of, same_scores, texts
+from .consumers import lag_apart
+from .differences import LOWEST
+from .replies import WALKS
+
+#: Commands on the expiry of single fields, with option syntaxes of their own.
+FIELD_TIMES: Final = frozenset(
+    (
+        *("HEXPIRE", "HPEXPIRE", "HEXPIREAT", "HPEXPIREAT", "HPERSIST", "HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME"),
+        *("HGETDEL", "HGETEX", "HSETEX"),
+    )
+)
+_SETS_TIMES: Final = frozenset({"EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT", "SET", "GETEX", "HGETEX"})
+
+
+def _odd_numbers(case: Case) -> bool:
+    odd = rb"\(?( .*|[+-]?0x.*|.*\0.*)"
+    return "float" in case.refusal and any(fullmatch(odd, word) for word in case.words)
+
+
+def _cursors(case: Case) -> bool:
+    invalid = "ERR invalid cursor"
+    return case.name in WALKS and (case.our_refusal == invalid) != (case.refusal == invalid)
+
+
+def _passed(name: str, words: Sequence[bytes]) -> bool:
+    """Whether a request says a time that may have passed."""
+    return name in _SETS_TIMES and any(fullmatch(rb"-\d+|0|1", word) for word in words[2:])
+
+
+def _ending(event: Event, suspects: Sequence[bytes]) -> bool:
+    name, key = event_of(event)
+    return name in (b"new", b"set", b"expire", b"expired", b"del") and key in suspects
+
+
+def _passed_fields(name: str, words: Sequence[bytes]) -> bool:
+    """Whether a request gives fields a time that may have passed."""
+    sets = name in FIELD_TIMES and ("EXPIRE" in name or name.endswith("EX"))
+    return sets and any(fullmatch(rb"-\d+|0|1", word) for word in words[2:])
+
+
+def _long_scores(case: Case) -> bool:
+    if not (case.name == "DIGEST-VALUE" and case.words[1:2] == (b"scores",)):
+        return False
+    return any(b"%.17g" % float(score) != score for score in case.words[2:])
+
+
+def _times(case: Case) -> bool:
+    if not (case.name == "DIGEST-VALUE" and case.words[1:2] == (b"times",)):
+        return False
+    return any(time != b"-1" for time in case.words[2:])
+
+
+def _syntax_of_fields(case: Case) -> bool:
+    stricter = (
+        "ERR Mandatory argument FIELDS is missing",
+        "ERR unknown argument",
+        "ERR Only one of",
+        "ERR invalid expire",
+    )
+    return case.name in FIELD_TIMES and case.our_refusal.startswith(stricter)
+
+
+VALKEY: Final = (
+    Difference(
+        "texts on fields",
+        "Valkey words the faults of HEXPIRE and its kin anew",
+        lambda case: case.name in FIELD_TIMES and case.both_refuse,
+    ),
+    Difference(
+        "syntax of fields",
+        "Valkey takes the options of HEXPIRE and its kin in any number and order, and times without a limit",
+        _syntax_of_fields,
+        parts=True,
+    ),
+    Difference(
+        "fields whose time has passed",
+        "Valkey does not store them at all, and tells of an expiry where Redis tells of a deletion",
+        telling=_passed_fields,
+        parts=True,
+    ),
+    Difference(
+        "times that have passed",
+        "Valkey deletes at once, and tells of an end where Redis tells of a deletion",
+        forgives=_ending,
+        telling=_passed,
+    ),
+    Difference("hashes with times", "Valkey holds them in one way only", encoded(b"listpackex", b"hashtable")),
+    Difference(
+        "digests of fields that expire",
+        "Redis mixes a word for the expiry into the digest of a field; Valkey does not",
+        _times,
+    ),
+    Difference(
+        "digests of scores", "ours are those of redis-server 7.0, with 17 digits; Valkey's have fewer", _long_scores
+    ),
+    Difference(
+        "digests elsewhere",
+        "the same, in databases that are not looked into key by key",
+        lambda case: case.name == "DIGEST" and b"elsewhere" in case.words,
+    ),
+    Difference(
+        "-0",
+        "Valkey looks at all new members before it chooses an encoding, and a listpack has no -0",
+        lambda case: same_scores(case, signed_zero=False),
+    ),
+    Difference(
+        "odd numbers", "Valkey 9 reads doubles without blanks before them, and not in base 16", _odd_numbers, parts=True
+    ),
+    Difference(
+        "cursors", "Valkey reads the digits that begin a cursor, and refuses an empty one", _cursors, parts=True
+    ),
+    Difference(
+        "types of SCAN",
+        "Valkey refuses a type that there is not",
+        lambda case: case.refusal.startswith("ERR unknown type name"),
+    ),
+    Difference(
+        "inside MULTI",
+        "Valkey has one text for all commands that cannot be queued, and runs nothing after a WATCH",
+        texts(
+            ("ERR MULTI calls can not be nested", "ERR Command 'multi' not allowed inside a transaction"),
+            ("ERR WATCH inside MULTI is not allowed", "ERR Command 'watch' not allowed inside a transaction"),
+        ),
+        parts=True,
+    ),
+    Difference(
+        "GETEX",
+        "Valkey judges the time even if there is no key",
+        lambda case: case.name == "GETEX" and not case.our_refusal and bool(case.refusal),
+    ),
+    Difference(
+        "misses of HGETEX",
+        "Valkey tells of them; Redis looks the key up to write",
+        telling=lambda name, words: name == "HGETEX",
+    ),
+    Difference(
+        "CLIENT UNBLOCK",
+        "Valkey ignores words behind the last option",
+        lambda case: case.name == "CLIENT|UNBLOCK" and len(case.words) > 4,
+        parts=True,
+    ),
+    Difference("longer embstr", "Valkey embeds longer strings", encoded(b"raw", b"embstr")),
+    Difference("lag", "as in 7.0", lag_apart),
+    Difference(
+        "SORT of nothing",
+        "Valkey finds no number in an empty string, Redis 0",
+        lambda case: case.name in ("SORT", "SORT_RO") and "double" in case.refusal,
+        parts=True,
+    ),
+    Difference(
+        "LREM",
+        "Valkey refuses the lowest of all integers",
+        lambda case: case.name == "LREM" and LOWEST in case.words and bool(case.refusal),
+    ),
+)
