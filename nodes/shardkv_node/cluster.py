@@ -158,7 +158,8 @@ class ClusterNode:
         self._reactor.flush_woken()
 
     def _persist(self, view: ClusterView) -> None:
-        """Called again and again while the node runs: one that cannot keep a promise (a vote, an epoch) must not go on."""
+        """Called again and again while the node runs: one that cannot keep a promise (a vote, an epoch) must not go
+        on."""
         try:
             self._write(view)
         except OSError as error:

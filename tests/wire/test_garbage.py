@@ -108,7 +108,9 @@ def test_a_pipeline_of_large_replies_is_not_held_in_memory_as_a_whole(start_node
         greedy.send_bytes(b"*2\r\n$3\r\nGET\r\n$1\r\nb\r\n" * 3000)
         wait_for(lambda: "output buffer limits" in node.log(), 20)
         assert other("PING") == "PONG"
-        peak = next(line for line in str(other("INFO", "memory")).split("\\r\\n") if line.startswith("used_memory_rss:"))
+        peak = next(
+            line for line in str(other("INFO", "memory")).split("\\r\\n") if line.startswith("used_memory_rss:")
+        )
         assert int(peak.split(":")[1]) < 200_000_000
 
 

@@ -78,7 +78,7 @@ def test_redis_cli_in_all_its_modes(node: Node) -> None:
     assert len(cli(port, "--latency").split()) == 4  # least, most, mean, samples; of one second
 
 
-def test_redis_py(node: Node) -> None:
+def test_redis_py_works_as_it_comes(node: Node) -> None:
     with redis.Redis(port=node.port, decode_responses=True) as client:
         assert client.set("name", "ada", ex=100)
         assert client.get("name") == "ada"
