@@ -171,9 +171,9 @@ class ClusterNode:
 
     def _route(self, view: ClusterView) -> None:
         self._engine.served[:] = served_bitmap(view)
-        # A replica serves the shard channels of its primary's slots.
+        # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
         shard = view.my_shard_primary.id
-        self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard)
+        self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard or slot in view.importing)
 
     def _follow(self, primary: NodeId | None) -> None:
         """Replication does not exist yet: a replica is attached in the view, and redirects its clients to the

@@ -187,7 +187,7 @@ def _protocol(word: bytes) -> bool:
 def select(ctx: Context, word: bytes) -> Simple:
     """Changes the database that the connection uses."""
     index = database_index(word)
-    if ctx.host.cluster is not None and index != 0 and len(ctx.host.databases) == 1:
+    if ctx.host.cluster is not None and index != 0:
         raise ReplyError("ERR SELECT is not allowed in cluster mode")
     ctx.session.db = ctx.db = ctx.database(index)
     return OK

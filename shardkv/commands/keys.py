@@ -243,9 +243,9 @@ def _copy_options(ctx: Context, words: list[bytes]) -> tuple[Database, bool]:
         elif token == b"DB" and at + 1 < end:
             at += 1
             index = _int32(words[at])
-            if ctx.host.cluster is not None and (index or ctx.db.index):
-                raise ReplyError("ERR Copying to another database is not allowed in cluster mode")
             target = ctx.database(index)
+            if ctx.host.cluster is not None and index:
+                raise ReplyError("ERR Copying to another database is not allowed in cluster mode")
         else:
             raise SyntaxFault
         at += 1

@@ -43,6 +43,13 @@ _NO_SCORES: Final[dict[bytes, float]] = {}  # stand in while the value rests; ne
 _NO_ORDER: Final[list[Entry]] = []
 
 
+class Order(SortedList):  # type: ignore[misc]
+    """Entries in order, in shorter runs than sortedcontainers' own: what is compared lies all over the memory, so the
+    fewer steps of a search are inside a run (and not among the ends of runs, which stay in the cache) the better."""
+
+    DEFAULT_LOAD_FACTOR = 256
+
+
 class ZSetValue:
     """A sorted set. ``config`` gives the options ``zset-max-listpack-*`` as they stand when something is added."""
 
@@ -75,7 +82,7 @@ class ZSetValue:
         if len(order) <= PLAIN_MAX:
             self._scores, self._order = scores, order
         else:
-            self._scores, self._order = Buckets(scores), SortedList(order)
+            self._scores, self._order = Buckets(scores), Order(order)
 
     def __len__(self) -> int:
         return len(self._scores) + self._count
@@ -160,7 +167,7 @@ class ZSetValue:
             insort(order, (score, member))
             if len(order) > PLAIN_MAX:
                 # Buckets grow without ever copying all, and can be walked at once.
-                self._order = SortedList(order)
+                self._order = Order(order)
                 if type(scores) is dict:
                     self._scores = Buckets(scores)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import copysign
 from re import fullmatch
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tests.support.wire_replies import Refusal
 
@@ -15,16 +15,25 @@ from .replies import canonical, leaves, number
 #: Channel and payload of a key event.
 Event: TypeAlias = tuple[bytes, bytes]
 
+#: Stands before the words of a request that was answered late.
+WAITED: Final = b"waited:"
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """Two replies that are not equal. ``name`` is the command's in upper case; for what is looked at between the
-    commands it is that of the inspector's, or ``events``; ``words`` are none where a client had waited."""
+    commands it is that of the inspector's, or ``events``. The words of a request that had waited begin with
+    ``WAITED``; the replies are lists then, for there may be none."""
 
     name: str
     words: tuple[bytes, ...]
     ours: Any
     theirs: Any
+
+    @property
+    def waited(self) -> bool:
+        """Whether these are replies to a request that had waited."""
+        return self.words[:1] == (WAITED,)
 
     @property
     def both_refuse(self) -> bool:

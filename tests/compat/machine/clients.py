@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shardkv.commands.flags import Flags
@@ -27,13 +27,14 @@ class Worker:
 
     queue: list[tuple[str, list[bytes]]] | None = None
     waiting: str = ""  #: the command that it waits in
+    waits_with: list[bytes] = field(default_factory=list)  #: and the words of that request
     subscribed: bool = False
     elsewhere: bool = False  #: it may have selected another database
 
     def follow(self, name: str, words: list[bytes], reply: bytes) -> None:
         """Learn from a request and the bytes it was answered with."""
         if may_wait(name) and not reply:
-            self.waiting = name
+            self.waiting, self.waits_with = name, words
         if name in SUBSCRIBING:
             self.subscribed = True
         elif name == "RESET":

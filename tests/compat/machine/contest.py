@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.support.engine_client import decode_all
 from tests.support.wire_replies import Refusal
 
-from .cases import Case, Difference
+from .cases import WAITED, Case, Difference
 from .clients import SCATTERING, SUBSCRIBING, Worker, by_name, may_wait, name_of
 from .data import Data
 from .pools import ALL_KEYS
@@ -132,11 +132,12 @@ class Contest:
         """What the clients got beside the replies to their own requests."""
         for client, worker in self._workers.items():
             ours, theirs = self.ours.heard(client), self.theirs.heard(client)
-            name = "messages"
-            if worker.waiting and theirs:
+            name, words = "messages", [WAITED]
+            if worker.waiting and (ours or theirs):
                 name, worker.waiting = worker.waiting, ""
+                words += worker.waits_with
             if ours != theirs:
-                self._compare(name, [], decode_all(ours), decode_all(theirs))
+                self._compare(name, words, decode_all(ours), decode_all(theirs))
 
     def _compare_replies(self, name: str, words: list[bytes], client: int, ours: bytes, theirs: bytes) -> None:
         if ours == theirs and name not in WALKS:

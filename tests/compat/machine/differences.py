@@ -41,19 +41,29 @@ def _streams(reply: Any) -> list[list[Any]]:
 
 
 def _woken_twice(case: Case) -> bool:
-    """A wait ends with what all of its streams have, not only with what the one has that was added to."""
-    if case.name not in ("XREAD", "XREADGROUP") or case.words or not (case.ours and case.theirs):
+    """A wait ends with what all of its streams have, not only with what the one has that was added to; and one stream
+    may be named twice, with an id that still waits."""
+    if case.name not in ("XREAD", "XREADGROUP") or not (case.waited and len(case.ours) == 1):
         return False
-    ours, theirs = _streams(case.ours[0]), _streams(case.theirs[0])
+    ours = _streams(case.ours[0])
+    if case.theirs == []:
+        names = [name for name, _ in ours]
+        return any(case.words.count(name) > 1 for name in names)
+    theirs = _streams(case.theirs[0])
     return len(ours) > len(theirs) > 0 and all(stream in ours for stream in theirs)
 
 
 def _woken_for_nothing(case: Case) -> bool:
     """The other side ended a wait with a stream in which there is nothing."""
-    if case.name != "XREAD" or case.words or case.ours != [] or len(case.theirs) != 1:
+    if case.name != "XREAD" or not case.waited or case.ours != [] or len(case.theirs) != 1:
         return False
     streams = _streams(case.theirs[0])
     return bool(streams) and all(entries == [] for _, entries in streams)
+
+
+def _endless(case: Case) -> bool:
+    refused = Refusal("ERR timeout is out of range")
+    return case.name in ("XREAD", "XREADGROUP") and case.ours in (refused, [refused]) and not case.refusal
 
 
 def _to_oneself(case: Case) -> bool:
@@ -123,6 +133,7 @@ REDIS: Final = (
         "7.0 lets seconds overflow and finds them negative",
         texts(("ERR timeout is out of range", "ERR timeout is negative")),
     ),
+    Difference("endless BLOCK", "7.0 lets milliseconds overflow and waits", _endless, parts=True),
     Difference("messages to oneself", "they come behind the reply from 7.2 on", _to_oneself),
     Difference("lag", "what a group behind deleted entries has read was put right in 7.4", lag_apart),
     Difference(

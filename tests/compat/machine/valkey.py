@@ -135,12 +135,12 @@ VALKEY: Final = (
     Difference(
         "GETEX",
         "Valkey judges the time even if there is no key",
-        lambda case: case.name == "GETEX" and not case.our_refusal and bool(case.refusal),
+        lambda case: case.name == "GETEX" and case.our_refusal[:9] in ("", "WRONGTYPE") and bool(case.refusal),
     ),
     Difference(
-        "misses of HGETEX",
-        "Valkey tells of them; Redis looks the key up to write",
-        telling=lambda name, words: name == "HGETEX",
+        "misses of GETEX and HGETEX",
+        "Valkey judges the time before it looks for the key; and Redis looks for that of HGETEX to write",
+        telling=lambda name, words: name in ("GETEX", "HGETEX"),
     ),
     Difference(
         "CLIENT UNBLOCK",
@@ -154,6 +154,12 @@ VALKEY: Final = (
         "SORT of nothing",
         "Valkey finds no number in an empty string, Redis 0",
         lambda case: case.name in ("SORT", "SORT_RO") and "double" in case.refusal,
+        parts=True,
+    ),
+    Difference(
+        "LSET",
+        "Valkey cuts an index to 32 bits",
+        lambda case: case.name == "LSET" and len(case.words[2]) > 9 and case.our_refusal == "ERR index out of range",
         parts=True,
     ),
     Difference(
