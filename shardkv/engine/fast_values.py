@@ -40,7 +40,7 @@ def _owned(db: Database, key: bytes) -> Any:
     """The value that a writing command may change, or None. Its access time is kept."""
     if db.attended:
         return _DECLINED
-    slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
+    slot = key_slot(key) if 123 in key else crc_hqx(key, 0) & 16383
     if not db.served[slot]:
         return _DECLINED
     value = db.values[slot].get(key)
@@ -56,7 +56,7 @@ def _owned(db: Database, key: bytes) -> Any:
 
 def _seen(db: Database, key: bytes, kind: type) -> Any:
     """The value of that type for a reading command, or None. Its access time is kept, and a miss counted."""
-    slot = crc_hqx(key, 0) & 16383 if key.find(b"{") < 0 else key_slot(key)
+    slot = key_slot(key) if 123 in key else crc_hqx(key, 0) & 16383
     if not db.served[slot]:
         return _DECLINED
     value = db.values[slot].get(key)

@@ -24,6 +24,7 @@ _MANY: Final = re.compile(rb"\*[0-9]{6}").search
 _MANY_ODD: Final = re.compile(rb"[~|][0-9]{6}").search
 
 _SMALL: Final = 512
+_LINES_MAX: Final = 4096
 _SIZE: Final = [b"$%d" % size for size in range(_SMALL)]
 
 _BELOW_10: Final = bytes(range(10))
@@ -69,7 +70,10 @@ class RequestParser:
             words = _single(data)
             if words is not None:
                 return [words]
-        if data[:1] != b"*" or _reserves_memory(data):
+        if data[:1] != b"*":
+            lines = _plain_lines(data)
+            return self._feed_carefully(data) if lines is None else lines
+        if _reserves_memory(data):
             return self._feed_carefully(data)
         requests: list[list[bytes]] = []
         reader = self._reader
@@ -150,6 +154,20 @@ def _single(data: bytes) -> list[bytes] | None:
         ):
             return [word1, word2, word3, word4]
     return None
+
+
+def _plain_lines(data: bytes) -> list[list[bytes]] | None:
+    """The requests of ``data`` if it is whole inline lines without anything that asks for care; else None.
+
+    That is: no quote, no NUL (it hides the rest of a line), no star (a line might begin with it), every line ended by
+    CRLF.
+    """
+    if data[-2:] != b"\r\n" or len(data) > _LINES_MAX or 34 in data or 39 in data or 0 in data or 42 in data:
+        return None
+    lines = data.split(b"\r\n")
+    if data.count(10) != len(lines) - 1:
+        return None
+    return [words for line in lines if (words := line.split())]
 
 
 def _reserves_memory(data: bytes) -> bool:

@@ -32,6 +32,8 @@ class Setup:
 class Side(Protocol):
     """A server with the clients of one sequence."""
 
+    clock_can_be_set: bool
+
     def begin(self, setup: Setup) -> None:
         """No keys, the options of the setup, and all clients as if new."""
 
@@ -53,6 +55,8 @@ class Side(Protocol):
 
 class InProcess:
     """The engine in this process, one for all sequences; its clock follows the other side's."""
+
+    clock_can_be_set = True
 
     def __init__(self) -> None:
         config = Config()
@@ -99,7 +103,9 @@ class InProcess:
 
 
 class Process:
-    """A server process, whose clients stay connected from one sequence to the next."""
+    """A server process, with new connections for each sequence."""
+
+    clock_can_be_set = False
 
     def __init__(self, server: Server) -> None:
         self.server = server
