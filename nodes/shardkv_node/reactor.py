@@ -21,6 +21,8 @@ import trio
 
 from shardkv.commands.session import Session
 from shardkv.engine.engine import Engine
+from shardkv.errors import ReplyError
+from shardkv.resp.encoder import encode
 from shardkv.resp.parser import RequestParser
 
 from .clock import stopwatch, unix_ms
@@ -158,12 +160,17 @@ class Reactor:
                     if fd in self._listeners:
                         self._accept(self._listeners[fd])
                     continue
-                if bits & WRITE:
-                    self._flush(connection)
-                    if connection.session.closed:
-                        continue
-                if bits & ~WRITE:
-                    self._receive(connection)
+                try:
+                    if bits & WRITE:
+                        self._flush(connection)
+                        if connection.session.closed:
+                            continue
+                    if bits & ~WRITE:
+                        self._receive(connection)
+                except Exception as error:
+                    # Whatever one client has brought about, it costs nobody else anything.
+                    self._bug(connection.session, error)
+                    self._drop(connection)
             if self._woken:
                 self._serve_woken()
             if stopwatch() >= until:
@@ -273,7 +280,7 @@ class Reactor:
         self._stats.protocol_faults += 1
         self._log("verbose", f"Protocol error ({fault}) from client: id={session.id} addr={session.address}")
         if not session.close_after_reply:
-            session.out.append(b"-ERR " + fault.encode("latin-1") + b"\r\n")
+            session.out.append(encode(ReplyError(f"ERR {fault}"), session.resp3))
             session.close_after_reply = True
 
     def _send(self, connection: Connection) -> None:

@@ -54,6 +54,9 @@ ONE_KEY = """
     LPOS l b COUNT 1 RANK -1
     LPOS l b COUNT 0 RANK -2 MAXLEN 5
     LPOS l b MAXLEN 1
+    LPOS l b MAXLEN x
+    LPOS l b COUNT 1.5
+    LPOS l b COUNT -9223372036854775809
     LPOS l b MAXLEN 3 COUNT 0
     LPOS none a
     LPOS none a COUNT 3
@@ -160,6 +163,8 @@ BLOCKING = """
     BRPOPLPUSH l m -1
     BLMPOP x 1 l LEFT
     BLMPOP -1 1 l LEFT
+    BLMPOP -1 1 l MIN
+    BLMPOP x 0 l LEFT
     BLMPOP 0 0 l LEFT
     BLMPOP 0 1 l MIN
     BLPOP none 0.01

@@ -231,6 +231,8 @@ BLOCKING = """
     BZPOPMIN z x
     BZPOPMIN z -1
     BZMPOP x 1 z MIN
+    BZMPOP -1 1 z LEFT
+    BZMPOP x 0 z MIN
     BZMPOP 0 0 z MIN
     BZMPOP 0 1 z LEFT
     SET s text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from re import fullmatch
 from typing import Any, Final
 
 from tests.support.engine_client import decode_all
@@ -99,13 +100,15 @@ class Contest:
         others_hear = any(other.waiting or other.subscribed for other in self._workers.values())
         waits = others_hear or may_wait(name) or name in SUBSCRIBING or name == "RESET"
         theirs = self.theirs.ask(step.client, words, waits=waits)
-        self.ours.at(_moment(name, theirs))
+        self.ours.at(_moment(name, words, theirs))
         asked = words if self.ours.clock_can_be_set else _with_id(name, words, theirs)
         ours = self.ours.ask(step.client, asked, waits=waits)
         self._judge(name, words, worker, ours, theirs)
         self._compare_replies(name, words, step.client, ours, theirs)
         self._scattered = self._scattered or name in SCATTERING
         worker.follow(name, words, theirs)
+        if worker.waiting:
+            self._data.suspects += words
         if waits:
             self._late()
         if name == "SPOP" and ours != theirs and len(words) > 1:
@@ -182,6 +185,9 @@ class Contest:
         equal_digests = self._data.look(keys)
         self.theirs.settle()
         self._data.listen()
+        for worker in self._workers.values():
+            if worker.waiting:
+                self._data.suspects += worker.waits_with
         return equal_digests
 
     def _compare(self, name: str, words: Sequence[bytes], ours: Any, theirs: Any) -> None:
@@ -197,18 +203,24 @@ class Contest:
         raise _Unequal(case)
 
 
+def _made_id(name: str, words: Sequence[bytes], reply: bytes) -> bytes | None:
+    """The id that the other side made of its clock, if this is what the request asked for."""
+    match = fullmatch(rb"\$\d+\r\n((\d+)-\d+)\r\n", reply)
+    if name != "XADD" or b"*" not in words or match is None or abs(int(match[2]) - now()) > 60_000:
+        return None
+    return match[1]
+
+
 def _with_id(name: str, words: list[bytes], reply: bytes) -> list[bytes]:
     """An XADD with the id that the other side has made."""
-    if name != "XADD" or b"*" not in words or not reply.startswith(b"$"):
+    made = _made_id(name, words, reply)
+    if made is None:
         return words
     place = words.index(b"*", 1)
-    return [*words[:place], reply.split(b"\r\n")[1], *words[place + 1 :]]
+    return [*words[:place], made, *words[place + 1 :]]
 
 
-def _moment(name: str, reply: bytes) -> int:
+def _moment(name: str, words: Sequence[bytes], reply: bytes) -> int:
     """When the other side ran a command: as the id that it made tells, else now."""
-    if name == "XADD" and reply.startswith(b"$") and len(reply) > 18:
-        milliseconds = int(reply.split(b"\r\n")[1].partition(b"-")[0])
-        if abs(milliseconds - now()) < 60_000:
-            return milliseconds
-    return now()
+    made = _made_id(name, words, reply)
+    return now() if made is None else int(made.partition(b"-")[0])

@@ -27,7 +27,7 @@ class Data:
     theirs: Side
     differences: Sequence[Difference]
     compare: Compare
-    #: Words of requests since the last look that were refused, or that a difference calls telling.
+    #: Words of requests since the last look that were refused, that wait, or that a difference calls telling.
     suspects: list[bytes] = field(default_factory=list)
 
     def ask(self, *requests: Sequence[bytes]) -> tuple[list[Any], list[Any]]:

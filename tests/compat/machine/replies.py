@@ -28,6 +28,10 @@ TIMED: Final = frozenset(
 )
 #: How far such numbers may be apart: seconds or milliseconds.
 CLOCKS: Final = 30_000
+#: Numbers below this are no times: the times that are drawn are later.
+LATE: Final = 50_000
+#: What XINFO calls the milliseconds since something.
+SINCE: Final = (b"idle", b"inactive")
 
 
 def canonical(name: str, reply: Any) -> Any:
@@ -79,20 +83,45 @@ def equal(name: str, ours: Any, theirs: Any) -> bool:
     """Whether two replies to the command mean the same."""
     if ours == theirs:
         return True
+    if name in TIMED:
+        ours, theirs = _timeless(name, ours), _timeless(name, theirs)
     ours, theirs = canonical(name, ours), canonical(name, theirs)
-    return bool(ours == theirs) or (name in TIMED and _near(ours, theirs))
+    return bool(ours == theirs) or (name in TIMED and near(ours, theirs))
 
 
-def _near(ours: Any, theirs: Any) -> bool:
-    """Whether they differ in nothing but in numbers that are a little apart."""
+def _timeless(name: str, reply: Any) -> Any:
+    """The reply without the short times in it: how long ago something was."""
+    if name == "OBJECT|IDLETIME" and isinstance(reply, int):
+        return 0 if reply < 100 else reply
+    if name == "XPENDING" and isinstance(reply, list):
+        return [[*item[:2], None, *item[3:]] if _is_pending(item) else item for item in reply]
+    if isinstance(reply, Map):
+        return Map(tuple((key, None if key in SINCE else _timeless(name, value)) for key, value in reply.pairs))
+    if isinstance(reply, list):
+        after = [None, *reply]
+        return [
+            None if isinstance(before, bytes) and before in SINCE else _timeless(name, item)
+            for before, item in zip(after, reply, strict=False)
+        ]
+    return reply
+
+
+def _is_pending(item: Any) -> bool:
+    return isinstance(item, list) and len(item) == 4
+
+
+def near(ours: Any, theirs: Any) -> bool:
+    """Whether they differ in nothing but in times, or ends of times, that are a little apart."""
     if isinstance(ours, int) and isinstance(theirs, int) and not isinstance(ours, bool):
-        return ours == theirs or (ours > 1 and theirs > 1 and abs(ours - theirs) < CLOCKS) or abs(ours - theirs) < 100
+        return ours == theirs or (min(ours, theirs) >= LATE and abs(ours - theirs) < CLOCKS)
     if type(ours) is not type(theirs):
         return False
     if isinstance(ours, list | tuple):
-        return len(ours) == len(theirs) and all(_near(one, other) for one, other in zip(ours, theirs, strict=True))
+        return len(ours) == len(theirs) and all(near(one, other) for one, other in zip(ours, theirs, strict=True))
     if isinstance(ours, Map):
-        return _near(ours.pairs, theirs.pairs)
+        return near(ours.pairs, theirs.pairs)
+    if isinstance(ours, dict):
+        return near(list(ours.items()), list(theirs.items()))
     return bool(ours == theirs)
 
 

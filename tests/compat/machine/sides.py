@@ -118,6 +118,7 @@ class Process:
         self.clients = [self.server.client() for _ in range(4)]
         inspector = self.clients[INSPECTOR]
         inspector.must("FLUSHALL")
+        inspector.must("DEBUG", "SET-ACTIVE-EXPIRE", "0")  # or a key would end at any moment
         for name, value in setup.options.items():
             inspector.must("CONFIG", "SET", name, value)
         for client in self.clients[:INSPECTOR] if setup.resp3 else ():
