@@ -78,7 +78,7 @@ compat: setup tools ## against the frozen tables and the real redis-server
 	$(PYTEST) -m "not long" tests/compat $(ARGS)
 
 .PHONY: laws
-laws: setup ## the laws with many examples (minutes)
+laws: setup tools ## the laws with many examples (minutes)
 	HYPOTHESIS_PROFILE=laws $(PYTEST) tests/laws $(ARGS)
 
 .PHONY: wire
