@@ -44,6 +44,15 @@ def _digest(digest: bytes, held: ListValue) -> bytes:
 # ---- adding
 
 
+def _pushed(ctx: Context, name: bytes, held: ListValue, event: str, count: int) -> int:
+    """What follows from ``count`` elements more; the length."""
+    ctx.touch(name, event, count)
+    size = len(held)
+    if size == count > 1:
+        held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
+    return size
+
+
 @command(
     "LPUSH",
     key("key", _INSERT),
@@ -58,11 +67,7 @@ def lpush(ctx: Context, name: bytes, *elements: bytes) -> int:
     """Puts elements before the first of a list, one after the other. Makes the list if there is none."""
     held = ctx.write(name, ListValue, ListValue)
     held.push_left(elements, ctx.host.config.list_max_listpack_size)
-    ctx.touch(name, "lpush", len(elements))
-    size = len(held)
-    if size == len(elements) > 1:
-        held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
-    return size
+    return _pushed(ctx, name, held, "lpush", len(elements))
 
 
 @command(
@@ -79,11 +84,7 @@ def rpush(ctx: Context, name: bytes, *elements: bytes) -> int:
     """Puts elements behind the last of a list. Makes the list if there is none."""
     held = ctx.write(name, ListValue, ListValue)
     held.push_right(elements, ctx.host.config.list_max_listpack_size)
-    ctx.touch(name, "rpush", len(elements))
-    size = len(held)
-    if size == len(elements) > 1:
-        held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
-    return size
+    return _pushed(ctx, name, held, "rpush", len(elements))
 
 
 @command(

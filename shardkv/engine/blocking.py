@@ -115,7 +115,7 @@ class Waiting:
         if reply is not None:
             engine.unblock(session, reply)
             if ctx.dirty:
-                engine._send_effects(ctx, blocked.command, blocked.words)
+                engine.send_effects(ctx, blocked.words)
         ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words = kept
 
     def time_out(self, now: int) -> None:

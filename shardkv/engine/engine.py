@@ -75,7 +75,6 @@ class Engine:
         self.messages = Messages(self)
         self.watches = Watches()
         self.sinks: list[Callable[[Database, list[bytes]], None]] = []  #: who gets what is propagated
-        self.expire_cycle_more = False
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
         self._names = Names(config.rename_command, self.short_way.learn)
@@ -252,7 +251,7 @@ class Engine:
         self.messages.running = session
         reply = self._invoke(ctx, command, words)
         if ctx.dirty:
-            self._send_effects(ctx, command, words)
+            self.send_effects(ctx, words)
         if self.waiting.ready:
             self.waiting.serve()
         return reply
@@ -309,10 +308,11 @@ class Engine:
             ctx.effects = (ctx.effects or []) + made
         return reply
 
-    def _send_effects(self, ctx: Context, command: Command, words: list[bytes]) -> None:
-        """Propagate what the command became: itself, or what it said instead; several in one transaction."""
+    def send_effects(self, ctx: Context, words: list[bytes]) -> None:
+        """Propagate what a command that changed something became: itself, or what it said instead; several in one
+        transaction."""
         ctx.db.dirty += ctx.dirty
-        if not self.sinks or not ctx.dirty:
+        if not self.sinks:
             return
         effects = ctx.effects
         if effects is None:
@@ -527,7 +527,6 @@ class Engine:
         self.stats.expire_cycle_cpu_ms += (self.stopwatch() - started) * 1000
         if self.waiting.ready:
             self.waiting.serve()
-        self.expire_cycle_more = more
         return more
 
     # ---- transactions
