@@ -193,6 +193,7 @@ class Node:
                 if self.cluster is not None:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self.world.children.run)
                 nursery.start_soon(expire_keys, self.engine, self.reactor)
                 nursery.start_soon(free_values, self.engine)
                 nursery.start_soon(rest_values, self.engine)

@@ -18,6 +18,7 @@ from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
 
 from . import clock, process
+from .child import Children
 from .disk import write_atomically
 from .listeners import ListenFault
 
@@ -43,6 +44,7 @@ class NodeWorld:
         self.on_options_changed: list[Callable[[frozenset[str]], None]] = []
         self.peak_memory = 0
         self.startup_memory = 0
+        self.children = Children(log)
         self._log = log
 
     # ---- configuration
@@ -171,6 +173,9 @@ class NodeWorld:
             "cpu_sys_children": children_system,
             "cpu_user_main": user,
             "cpu_sys_main": system,
+            "forks": self.children.forks,
+            "fork_seconds": self.children.last_fork_seconds,
+            "child": self.children.facts(),
         }
 
 

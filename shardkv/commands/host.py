@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from .spec import Command
 
 
+class ChildFacts(TypedDict):
+    """The child that is saving now. Bytes and keys as it last told them."""
+
+    kind: str  #: rdb, aof, replication
+    keys: int  #: written so far
+    keys_total: int
+    copied: int  #: bytes that the fork has made the kernel copy
+    copied_peak: int
+    copied_age: float  #: seconds since that was measured
+    seconds: float  #: since the fork
+
+
 class Facts(TypedDict):
     """What the rim knows of the process. Memory in bytes, CPU in seconds, times in Unix milliseconds."""
 
@@ -45,6 +57,9 @@ class Facts(TypedDict):
     cpu_sys_children: float
     cpu_user_main: float
     cpu_sys_main: float
+    forks: int
+    fork_seconds: float  #: the last one took so long
+    child: ChildFacts | None
 
 
 class World(Protocol):

@@ -71,11 +71,14 @@ def _clients(engine: Engine, facts: Facts) -> Fields:
 def _persistence(engine: Engine, facts: Facts) -> Fields:
     yield "loading", int(engine.loading)
     yield "async_loading", 0
-    for name in ("current_cow_peak", "current_cow_size", "current_cow_size_age"):
-        yield name, 0
-    yield "current_fork_perc", "0.00"
-    yield "current_save_keys_processed", 0
-    yield "current_save_keys_total", 0
+    child = facts["child"]
+    yield "current_cow_peak", child["copied_peak"] if child else 0
+    yield "current_cow_size", child["copied"] if child else 0
+    yield "current_cow_size_age", int(child["copied_age"]) if child else 0
+    keys, total = (child["keys"], child["keys_total"]) if child else (0, 0)
+    yield "current_fork_perc", f"{100 * keys / total if total else 0:.2f}"
+    yield "current_save_keys_processed", keys
+    yield "current_save_keys_total", total
     yield "rdb_changes_since_last_save", sum(database.dirty for database in engine.databases if database is not None)
     yield "rdb_bgsave_in_progress", 0
     yield "rdb_last_save_time", facts["started"] // 1000
@@ -126,9 +129,9 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "pubsub_channels", len({channel for session in sessions for channel in session.channels})
     yield "pubsub_patterns", len({pattern for session in sessions for pattern in session.patterns})
     yield "pubsubshard_channels", len({channel for session in sessions for channel in session.shard_channels})
+    yield "latest_fork_usec", round(facts["fork_seconds"] * 1e6)
+    yield "total_forks", facts["forks"]
     for name in (
-        "latest_fork_usec",
-        "total_forks",
         "migrate_cached_sockets",
         "slave_expires_tracked_keys",
         "active_defrag_hits",

@@ -16,7 +16,7 @@ from shardkv.keyspace.database import Database
 from shardkv.keyspace.slots import SLOT_COUNT
 from shardkv.persist.rdb.loader import RdbLoader
 from shardkv.persist.rdb.payload import sealed
-from shardkv.persist.rdb.writer import snapshot
+from shardkv.persist.rdb.writer import Snapshot
 from tests.support.differential import differences
 from tests.support.engine_client import BEGIN, EngineClient
 from tests.support.oracle import SETTINGS, Redis, Valkey
@@ -237,7 +237,7 @@ def test_files_go_from_redis_to_us_and_back(redis: Redis, tmp_path: Path) -> Non
         config.rdbcompression = compressed
         config.rdbchecksum = compressed
         with path.open("wb") as file:
-            file.writelines(snapshot(databases, config, BEGIN, [(b"redis-ver", b"7.4.0")]))
+            file.writelines(Snapshot(databases, config, BEGIN, [(b"redis-ver", b"7.4.0")]))
         with redis.restart().client() as client:
             assert str(client.must("DEBUG", "DIGEST")) == digest
             assert client.must("DEBUG", "RELOAD") == "OK"  # and it can write again what it got from us
@@ -251,7 +251,7 @@ def test_a_file_with_the_last_use_of_keys_is_read_by_redis(redis: Redis) -> None
     database.put(b"a", b"b")
     path, _ = saved(redis)
     redis.terminate()
-    path.write_bytes(b"".join(snapshot([database], config, 500_000)))
+    path.write_bytes(b"".join(Snapshot([database], config, 500_000)))
     with redis.restart().client() as client:
         client.must("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         assert int(client.must("OBJECT", "IDLETIME", "a")) >= 500
@@ -279,7 +279,7 @@ def test_redis_check_rdb_finds_our_files_sound(tmp_path: Path) -> None:
     kv = an_engine()
     fill(kv)
     path = tmp_path / "test.rdb"
-    path.write_bytes(b"".join(snapshot(kv.engine.databases, Config(), BEGIN)))
+    path.write_bytes(b"".join(Snapshot(kv.engine.databases, Config(), BEGIN)))
     checker = shutil.which("redis-check-rdb")
     if checker is None:
         pytest.fail("redis-check-rdb is not installed (Debian package: redis-tools)")

@@ -16,7 +16,7 @@ from shardkv.keyspace.slots import SLOT_COUNT
 from shardkv.persist.rdb.faults import RdbFault
 from shardkv.persist.rdb.loader import RdbLoader
 from shardkv.persist.rdb.payload import dump, load, unsealed
-from shardkv.persist.rdb.writer import snapshot
+from shardkv.persist.rdb.writer import Snapshot
 from shardkv.values.hashes import HashValue
 from shardkv.values.kinds import encoding
 from shardkv.values.lists import ListValue
@@ -161,7 +161,7 @@ def test_a_database_comes_back_from_a_file_in_chunks(values: dict[bytes, Any], s
             database.expire_at(key, NOW + place)
         if isinstance(value, HashValue) and value.times is not None and value.next_expiry is not None:
             database.hash_times.set(key, value.next_expiry)
-    data = b"".join(snapshot([database], CONFIG, NOW))
+    data = b"".join(Snapshot([database], CONFIG, NOW))
     loader = RdbLoader(CONFIG, lambda index: copy, NOW, size=len(data))
     for start in range(0, len(data), step):
         loader.feed(data[start : start + step])
@@ -250,7 +250,7 @@ def test_every_bit_of_a_file_may_flip_and_its_end_be_anywhere() -> None:
     database = Database(0, bytearray(SLOT_COUNT))
     for name, sample in SAMPLES.items():
         database.put(name.encode(), sample())
-    data = b"".join(snapshot([database], config, NOW, [(b"redis-ver", b"7")], [b"#!lua"]))
+    data = b"".join(Snapshot([database], config, NOW, [(b"redis-ver", b"7")], [b"#!lua"]))
 
     def fed(data: bytes) -> None:
         databases = [Database(0, bytearray(SLOT_COUNT))]

@@ -30,4 +30,7 @@ def some_facts(started: int) -> Facts:
         cpu_sys_children=0.0,
         cpu_user_main=1.5,
         cpu_sys_main=0.25,
+        forks=0,
+        fork_seconds=0.0,
+        child=None,
     )

@@ -10,7 +10,7 @@ from shardkv.keyspace.slots import SLOT_COUNT, key_slot
 from shardkv.persist.rdb.faults import RdbFault
 from shardkv.persist.rdb.loader import RdbLoader
 from shardkv.persist.rdb.reader import RdbReader
-from shardkv.persist.rdb.writer import RdbWriter, snapshot
+from shardkv.persist.rdb.writer import RdbWriter, Snapshot
 from shardkv.values.hashes import HashValue
 from shardkv.values.lists import ListValue
 from tests.support.old_rdb import make_file
@@ -43,7 +43,7 @@ def test_a_file_has_its_remarks_libraries_databases_and_expiry_times() -> None:
             first.expire_at(b"key:%d" % number, NOW + number)
     third.put(b"n", 42)
     third.put(b"b", bytearray(b"grown"))
-    chunks = list(snapshot([first, None, third], Config(), NOW, [(b"redis-ver", b"7.4.0")], [b"#!lua name=m\n"]))
+    chunks = list(Snapshot([first, None, third], Config(), NOW, [(b"redis-ver", b"7.4.0")], [b"#!lua name=m\n"]))
     loader, databases = loaded(b"".join(chunks))
     assert loader.opened is not None
     assert loader.opened.version == 10
@@ -61,7 +61,7 @@ def test_a_slot_with_very_many_keys_is_written_and_loaded() -> None:
     database = a_database()
     for number in range(LARGE_SLOT + 100):
         database.put(b"{tag}%d" % number, b"v")
-    _, [copy, *_] = loaded(b"".join(snapshot([database], Config(), NOW)))
+    _, [copy, *_] = loaded(b"".join(Snapshot([database], Config(), NOW)))
     assert dict(copy.items()) == dict(database.items())
 
 
@@ -80,7 +80,7 @@ def test_writing_leaves_values_at_rest() -> None:
     value = ListValue.of([b"element"] * 100, -2)
     value.rest()
     database.put(b"l", value)
-    for _ in snapshot([database], Config(), NOW):
+    for _ in Snapshot([database], Config(), NOW):
         pass
     assert not value.rest()
 
@@ -90,7 +90,7 @@ def test_keys_whose_time_has_passed_are_left_out_unless_a_primary_decides() -> N
     for key, at in ((b"past", NOW - 1), (b"now", NOW), (b"future", NOW + 1)):
         database.put(key, b"v")
         database.expire_at(key, at)
-    data = b"".join(snapshot([database], Config(), NOW - 10))
+    data = b"".join(Snapshot([database], Config(), NOW - 10))
     loader, [kept, *_] = loaded(data)
     assert sorted(kept) == [b"future", b"now"]
     assert (loader.keys, loader.expired) == (2, 1)
@@ -123,7 +123,7 @@ def test_times_of_fields_take_the_version_that_has_them(fields: int) -> None:
     value.expire_at(b"f0", NOW + 7000)
     database.put(b"h", value)
     database.hash_times.set(b"h", NOW + 5000)
-    data = b"".join(snapshot([database], Config(), NOW))
+    data = b"".join(Snapshot([database], Config(), NOW))
     assert data.startswith(b"REDIS0012")
     _, [copy, *_] = loaded(data)
     again = copy.get(b"h")
@@ -137,10 +137,10 @@ def test_compression_and_the_check_sum_can_be_switched_off() -> None:
     database = a_database()
     database.put(b"a", bytes(1000))
     config = Config()
-    assert sum(map(len, snapshot([database], config, NOW))) < 200
+    assert sum(map(len, Snapshot([database], config, NOW))) < 200
     config.rdbcompression = False
     config.rdbchecksum = False
-    data = b"".join(snapshot([database], config, NOW))
+    data = b"".join(Snapshot([database], config, NOW))
     assert len(data) > 1000
     assert data.endswith(bytes(8))
 
@@ -156,7 +156,7 @@ def test_a_database_that_is_not_there_is_refused() -> None:
 
 
 def test_an_empty_node_makes_a_file_that_is_read() -> None:
-    data = b"".join(snapshot([], Config(), NOW))
+    data = b"".join(Snapshot([], Config(), NOW))
     reader = RdbReader(Config())
     list(reader.feed(data))
     assert reader.done

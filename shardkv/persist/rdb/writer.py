@@ -1,7 +1,7 @@
 """Databases to the bytes of an RDB file.
 
 ``slot_bytes`` writes one slot and depends on nothing but that slot, so a snapshot can be made in a forked child, or in
-steps between requests, or slot by slot before each slot's first change. ``snapshot`` puts the whole file together.
+steps between requests, or slot by slot before each slot's first change. ``Snapshot`` puts the whole file together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _FREQ_MINUTE: Final = 60
 class RdbWriter:
     """Writes by the options as they stand when it is made. ``now``: Unix milliseconds."""
 
-    def __init__(self, config: Config, now: int) -> None:
+    def __init__(self, config: Config, now: int, chunk: int = CHUNK) -> None:
+        self._chunk = chunk
         self._packing = Packing.of(config)
         policy = str(config.maxmemory_policy)
         self._idle = policy.endswith("lru")
@@ -83,26 +84,28 @@ class RdbWriter:
             return bytes((opcodes.IDLE,)) + length_bytes(idle)
         return bytes((opcodes.FREQ, max(0, _FREQ_START - idle // _FREQ_MINUTE)))
 
-    def database_chunks(self, database: Database) -> Iterator[bytes]:
-        """All keys of a database, with what stands before them. Nothing for one without keys."""
+    def database_chunks(self, database: Database) -> Iterator[tuple[int, bytes]]:
+        """All keys of a database, with what stands before them: how many a chunk holds, and the chunk. Nothing for a
+        database without keys."""
         if not database.size:
             return
         parts = [
             bytes((opcodes.SELECTDB,)) + length_bytes(database.index),
             bytes((opcodes.RESIZEDB,)) + length_bytes(database.size) + length_bytes(database.expiring),
         ]
-        size = 0
+        size = keys = 0
         for slot, held in enumerate(database.values):
             if held:
                 piece = self.slot_bytes(database, slot)
                 parts.append(piece)
                 size += len(piece)
-                if size >= CHUNK:
-                    yield b"".join(parts)
+                keys += len(held)
+                if size >= self._chunk:
+                    yield keys, b"".join(parts)
                     parts = []
-                    size = 0
+                    size = keys = 0
         if parts:
-            yield b"".join(parts)
+            yield keys, b"".join(parts)
 
 
 def version_for(databases: Iterable[Database | None]) -> int:
@@ -124,27 +127,44 @@ def ending(crc: int) -> bytes:
     return _CRC(crc)
 
 
-def snapshot(
-    databases: Sequence[Database | None],
-    config: Config,
-    now: int,
-    remarks: Iterable[tuple[bytes, bytes]] = (),
-    libraries: Iterable[bytes] = (),
-) -> Iterator[bytes]:
-    """A whole file in chunks. ``now``: Unix milliseconds; nothing may be changed before it is over, or in a child."""
-    writer = RdbWriter(config, now)
-    checked = config.rdbchecksum
-    crc = 0
-    for chunk in _body(databases, writer, opening(version_for(databases), remarks, libraries)):
-        if checked:
-            crc = crc64(chunk, crc)
-        yield chunk
-    yield ending(crc)
+class Snapshot:
+    """A whole file, made chunk by chunk as it is iterated over; nothing may be changed before that is over, or in a
+    child. ``now``: Unix milliseconds. ``remarks`` and ``libraries`` as for ``opening``. ``stepwise``: a chunk for each
+    slot, for who wants to do something in between.
+    """
 
+    __slots__ = ("_checked", "_databases", "_head", "_writer", "keys", "total")
 
-def _body(databases: Sequence[Database | None], writer: RdbWriter, head: bytes) -> Iterator[bytes]:
-    yield head
-    for database in databases:
-        if database is not None:
-            yield from writer.database_chunks(database)
-    yield bytes((opcodes.EOF,))
+    def __init__(
+        self,
+        databases: Sequence[Database | None],
+        config: Config,
+        now: int,
+        remarks: Iterable[tuple[bytes, bytes]] = (),
+        libraries: Iterable[bytes] = (),
+        *,
+        stepwise: bool = False,
+    ) -> None:
+        self._databases = [database for database in databases if database is not None]
+        self._writer = RdbWriter(config, now, 1 if stepwise else CHUNK)
+        self._checked = config.rdbchecksum
+        self._head = opening(version_for(databases), remarks, libraries)
+        self.keys = 0  #: written so far
+        self.total = sum(database.size for database in self._databases)
+
+    def __iter__(self) -> Iterator[bytes]:
+        crc = 0
+        checked = self._checked
+        for chunk in self._body():
+            if checked:
+                crc = crc64(chunk, crc)
+            yield chunk
+        yield ending(crc)
+
+    def _body(self) -> Iterator[bytes]:
+        yield self._head
+        for database in self._databases:
+            for keys, chunk in self._writer.database_chunks(database):
+                self.keys += keys
+                yield chunk
+        yield bytes((opcodes.EOF,))
