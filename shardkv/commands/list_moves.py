@@ -41,12 +41,15 @@ def move(ctx: Context, source: bytes, destination: bytes, *, from_left: bool, to
         return None
     ctx.find(destination, ListValue)  # another type is refused before anything is taken
     fill = fill_of(ctx)
-    element = held.pop_left(fill) if from_left else held.pop_right(fill)
-    target = ctx.write(destination, ListValue, ListValue)
-    if to_left:
-        target.push_left((element,), fill)
+    if source == destination:
+        element = held.rotate(fill, from_left=from_left, to_left=to_left)
     else:
-        target.push_right((element,), fill)
+        element = held.pop_left(fill) if from_left else held.pop_right(fill)
+        target = ctx.write(destination, ListValue, ListValue)
+        if to_left:
+            target.push_left((element,), fill)
+        else:
+            target.push_right((element,), fill)
     ctx.touch(destination, "lpush" if to_left else "rpush")
     taken(ctx, source, held, "lpop" if from_left else "rpop")
     return element

@@ -338,12 +338,13 @@ class Engine:
         if session.asking and session.queue is None:
             session.asking = False  # it covered this request, for all the good that did
             session.refresh()
-        if session.queue is not None:
+        if command is not None and command.name == "exec":
+            # Even outside MULTI, where only watches end.
+            self.end_transaction(session)
+            if error.code not in REDIRECTIONS:
+                error = ReplyError(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")
+        elif session.queue is not None:
             session.queue_broken = True
-            if command is not None and command.name == "exec":
-                self.end_transaction(session)
-                if error.code not in REDIRECTIONS:
-                    error = ReplyError(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")
         self.stats.error(error.code)
         return error
 

@@ -185,6 +185,19 @@ class ListValue(Quicklist):
             self._shrink((element,), fill)
         return element
 
+    def rotate(self, fill: int, *, from_left: bool, to_left: bool) -> bytes:
+        """Take an element from one end and put it to an end again. The list must not be empty. Only then is it asked
+        whether a quicklist is short enough to go back."""
+        whole = self._whole
+        element = self.pop_left(fill) if from_left else self.pop_right(fill)
+        self._whole = whole
+        if to_left:
+            self.push_left((element,), fill)
+        else:
+            self.push_right((element,), fill)
+        self._shrink((), fill)
+        return element
+
     def pop(self, count: int, fill: int, *, left: bool) -> list[bytes]:
         """Take up to ``count`` elements from one end, the outermost first."""
         size = len(self)

@@ -139,3 +139,12 @@ def test_effects_of_a_transaction_go_out_as_one(kv: EngineClient) -> None:
     kv("INCR", "a")
     kv("EXEC")
     assert sent == [[b"MULTI"], [b"SET", b"a", b"1"], [b"INCR", b"a"], [b"EXEC"]]
+
+
+def test_an_exec_that_is_refused_ends_the_watches_even_outside_multi(kv: EngineClient, other: EngineClient) -> None:
+    kv("WATCH", "stock")
+    with refused("EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"):
+        kv("EXEC", "now")
+    other("SET", "stock", 1)
+    kv("MULTI")
+    assert kv("EXEC") == []

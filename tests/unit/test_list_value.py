@@ -34,6 +34,13 @@ class AgainstAList(RuleBasedStateMachine):
         self.model.extend(elements)
 
     @precondition(lambda self: self.model)
+    @rule(from_left=st.booleans(), to_left=st.booleans())
+    def rotate(self, from_left: bool, to_left: bool) -> None:
+        element = self.value.rotate(self.fill, from_left=from_left, to_left=to_left)
+        assert element == self.model.pop(0 if from_left else -1)
+        self.model.insert(0 if to_left else len(self.model), element)
+
+    @precondition(lambda self: self.model)
     @rule(left=st.booleans())
     def pop_one(self, left: bool) -> None:
         taken = self.value.pop_left(self.fill) if left else self.value.pop_right(self.fill)
@@ -159,6 +166,17 @@ def test_a_list_leaves_the_listpack_with_the_element_that_is_too_much() -> None:
     assert held.encoding == "quicklist"
     held.pop_left(-2)  # half of 8192
     assert held.encoding == "listpack"
+
+
+def test_a_quicklist_that_is_rotated_goes_back_only_if_it_is_short_enough_afterwards() -> None:
+    value = ListValue()
+    value.push_right([b"a", b"b", b"c", b"d"], 3)
+    value.pop(2, 3, left=True)
+    assert value.rotate(3, from_left=False, to_left=True) == b"d"
+    assert value.encoding == "quicklist"
+    value.pop_left(3)
+    assert value.rotate(3, from_left=True, to_left=True) == b"c"
+    assert value.encoding == "listpack"
 
 
 def test_a_resting_list_of_small_elements_is_small() -> None:

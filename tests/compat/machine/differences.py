@@ -76,7 +76,8 @@ def _woken_for_nothing(case: Case) -> bool:
 
 def _endless(case: Case) -> bool:
     refused = Refusal("ERR timeout is out of range")
-    return case.name in ("XREAD", "XREADGROUP") and case.ours in (refused, [refused]) and not case.refusal
+    waits = case.name in ("XREAD", "XREADGROUP") and b"BLOCK" in map(bytes.upper, case.words)
+    return waits and case.ours in (refused, [refused])
 
 
 def _to_oneself(case: Case) -> bool:
@@ -237,23 +238,6 @@ OURS: Final = (
         "NUL in names",
         "C ends a name at NUL and finds no fault with what follows; we do",
         lambda case: case.name in ("CLIENT|SETNAME", "CLIENT|SETINFO") and b"\0" in case.words[-1],
-        parts=True,
-    ),
-)
-
-
-def _exec_refused(case: Case) -> bool:
-    return case.name == "EXEC" and case.refusal == (
-        "EXECABORT Transaction discarded because of: " + case.our_refusal.removeprefix("ERR ")
-    )
-
-
-#: Known faults of ours, to be empty again.
-OPEN: Final = (
-    Difference(
-        "EXEC refused",
-        "an EXEC that is refused outside MULTI is answered with EXECABORT and ends the watches as well",
-        _exec_refused,
         parts=True,
     ),
 )

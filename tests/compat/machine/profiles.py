@@ -12,7 +12,7 @@ from tests.support.oracle import Redis, Valkey
 from tests.support.processes import Server
 
 from .cases import Difference
-from .differences import OPEN, OURS, REDIS
+from .differences import OURS, REDIS
 from .valkey import VALKEY
 
 #: Commands that are never drawn, by name or by container.
@@ -113,7 +113,7 @@ def _age(command: Command) -> tuple[int, ...]:
 def redis_profile() -> Profile:
     """Everything that Debian's redis-server 7.0 knows."""
     commands = tuple(command for command in drawn() if _age(command) < (7, 2))
-    return Profile("redis", Redis, commands, REDIS + OURS + OPEN, LATER_OPTIONS)
+    return Profile("redis", Redis, commands, REDIS + OURS, LATER_OPTIONS)
 
 
 def valkey_profile() -> Profile:
@@ -123,4 +123,4 @@ def valkey_profile() -> Profile:
     commands = tuple(
         command for command in drawn() if command.group in groups and command.name not in LEFT_OUT_OF_VALKEY
     )
-    return Profile("valkey", Valkey, commands, VALKEY + OURS + OPEN)
+    return Profile("valkey", Valkey, commands, VALKEY + OURS)
