@@ -130,6 +130,8 @@ class Engine:
     def swap(self, first: int, second: int) -> None:
         """Exchange two databases: every client sees the other one's keys under its number."""
         one, two = self.database(first), self.database(second)
+        if one is two:
+            return
         self.watches.flushed(one)
         self.watches.flushed(two)
         one.index, two.index = second, first

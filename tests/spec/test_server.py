@@ -83,6 +83,14 @@ def test_swapdb_inside_a_transaction_counts_from_there_on(kv: EngineClient) -> N
     assert kv("EXEC") == ["OK", None]
 
 
+def test_swapdb_of_a_database_with_itself_breaks_no_watch(kv: EngineClient) -> None:
+    kv("SET", "a", "in zero")
+    kv("WATCH", "a")
+    assert kv("SWAPDB", 0, 0) == "OK"
+    kv("MULTI")
+    assert kv("EXEC") == []
+
+
 def test_swapdb_names_the_index_that_is_wrong(kv: EngineClient) -> None:
     with refused("ERR invalid first DB index"):
         kv("SWAPDB", "x", 1)
