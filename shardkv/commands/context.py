@@ -37,7 +37,8 @@ class Context:
         self.db: Database = session.db
         self.now = 0  #: Unix milliseconds
         self.dirty = 0  #: changes made by the running command
-        self.effects: list[tuple[Database, list[bytes]]] | None = None  #: what is propagated instead of the request
+        #: what is propagated instead of the request, each with the number of its database
+        self.effects: list[tuple[int, list[bytes]]] | None = None
         self.inside = 0  #: depth: 1 and more inside EXEC or a script, where nothing may block
         self.command: Command
         self.words: list[bytes]
@@ -182,7 +183,7 @@ class Context:
         goes out then."""
         if self.effects is None:
             self.effects = []
-        self.effects.append((db or self.db, list(words)))
+        self.effects.append(((db or self.db).index, list(words)))
 
     # ---- more
 

@@ -160,7 +160,13 @@ class Host(Protocol):
         """Exchange two databases."""
 
     def propagate(self, database: Database, words: list[bytes]) -> None:
-        """Feed a command to the log and the replicas."""
+        """Feed a command to the log and the replicas at once."""
+
+    def also_propagate(self, database: Database, words: list[bytes]) -> None:
+        """Let this go out with what the running request becomes, before it."""
+
+    def propagate_message(self, database: Database, words: list[bytes]) -> None:
+        """The same for what changes no data: it goes to replicas only."""
 
     def block(self, session: Session, blocked: Blocked) -> None:
         """Let a client wait."""

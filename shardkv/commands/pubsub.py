@@ -159,6 +159,8 @@ def _publish(ctx: Context, channel: bytes, message: bytes, *, sharded: bool) -> 
     count = ctx.host.messages.publish(channel, message, sharded=sharded)
     if ctx.host.cluster is not None:
         ctx.host.cluster.order(SendPublish(channel, message, sharded))
+    else:
+        ctx.host.propagate_message(ctx.db, ctx.words)
     return count
 
 

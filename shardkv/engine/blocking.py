@@ -114,8 +114,9 @@ class Waiting:
             reply = error
         if reply is not None:
             engine.unblock(session, reply)
-            if ctx.dirty:
-                engine.send_effects(ctx, blocked.words)
+        else:
+            ctx.dirty = 0
+        engine.send_effects(ctx, blocked.words)
         ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words = kept
 
     def time_out(self, now: int) -> None:

@@ -33,6 +33,7 @@ from .gates import POSTPONED, Gate, gates_of
 from .messages import Messages
 from .names import Names, miscounted
 from .pausing import Pause
+from .propagation import Propagation, Sink
 from .routing import redirect, waiting_refusal
 from .shortway import ShortWay
 from .stats import Stats
@@ -74,7 +75,8 @@ class Engine:
         self.waiting = Waiting(self)
         self.messages = Messages(self)
         self.watches = Watches()
-        self.sinks: list[Callable[[Database, list[bytes]], None]] = []  #: who gets what is propagated
+        self.sinks: list[Sink] = []  #: who gets what is propagated
+        self.propagation = Propagation(self, self.sinks)
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
         self._names = Names(config.rename_command, self.short_way.learn)
@@ -252,7 +254,7 @@ class Engine:
         ctx.inside = 0
         self.messages.running = session
         reply = self._invoke(ctx, command, words)
-        if ctx.dirty:
+        if ctx.dirty or self.propagation.pending:
             self.send_effects(ctx, words)
         if self.waiting.ready:
             self.waiting.serve()
@@ -298,40 +300,34 @@ class Engine:
         ctx.inside += 1
         reply = self._invoke(ctx, command, words)
         ctx.inside -= 1
-        made = ctx.effects
-        if made is None:
-            made = [(ctx.db, words)] if ctx.dirty and command.is_write else []
-        elif not ctx.dirty:
-            made = []
         dirty = ctx.dirty
+        if dirty and (command.is_write or ctx.effects is not None):
+            self.propagation.add_effects(ctx, words)
         ctx.command, ctx.words, ctx.effects, ctx.dirty = kept
-        ctx.dirty += dirty
-        if made:
-            ctx.effects = (ctx.effects or []) + made
+        if dirty:
+            ctx.dirty += dirty
+            ctx.effects = ctx.effects or []  # what ran inside has spoken for itself
         return reply
 
     def send_effects(self, ctx: Context, words: list[bytes]) -> None:
-        """Propagate what a command that changed something became: itself, or what it said instead; several in one
-        transaction."""
-        ctx.db.dirty += ctx.dirty
-        if not self.sinks:
-            return
-        effects = ctx.effects
-        if effects is None:
-            self.propagate(ctx.db, words)
-            return
-        several = len(effects) > 1
-        if several:
-            self.propagate(effects[0][0], [b"MULTI"])
-        for database, effect in effects:
-            self.propagate(database, effect)
-        if several:
-            self.propagate(effects[-1][0], [b"EXEC"])
+        """Propagate what a request became, with all that happened on its way."""
+        if ctx.dirty:
+            ctx.db.dirty += ctx.dirty
+            self.propagation.add_effects(ctx, words)
+        self.propagation.leave()
 
     def propagate(self, database: Database, words: list[bytes]) -> None:
-        """Feed a command to the log and the replicas."""
+        """Feed a command to the log and the replicas at once: nothing else belongs to it."""
         for sink in self.sinks:
             sink(database, words)
+
+    def also_propagate(self, database: Database, words: list[bytes]) -> None:
+        """Let this go out with what the running request becomes, before it."""
+        self.propagation.add(database, words)
+
+    def propagate_message(self, database: Database, words: list[bytes]) -> None:
+        """The same for what changes no data: it goes to replicas only."""
+        self.propagation.add_message(database, words)
 
     def _reject(self, session: Session, command: Command | None, error: ReplyError) -> ReplyError:
         """Answer a request that does not run. A transaction that is being queued is spoilt."""
@@ -445,8 +441,7 @@ class Engine:
             if self.messages.tracking:
                 self.messages.changed(key, written=False)
             self.notice(database, key, "expired")
-        if self.sinks:
-            self.propagate(database, [b"UNLINK" if self.config.lazyfree_lazy_expire else b"DEL", key])
+        self.propagation.add(database, [b"UNLINK" if self.config.lazyfree_lazy_expire else b"DEL", key])
 
     # ---- waiting
 
@@ -527,6 +522,7 @@ class Engine:
                 while (fields_due := expire_fields(self, database, now, FIELDS_A_LOOK)) and self.stopwatch() < until:
                     pass
                 more = more or fields_due
+        self.propagation.leave(together=False)
         self.stats.expire_cycle_cpu_ms += (self.stopwatch() - started) * 1000
         if self.waiting.ready:
             self.waiting.serve()

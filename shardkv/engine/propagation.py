@@ -1,0 +1,78 @@
+"""What goes to the log and to the replicas, in one place.
+
+A request that changes something is propagated as it came, or as what the command said instead (``Context.replicate``).
+All that one request brings about (keys that it found expired, the requests inside EXEC or a script) gathers in
+``pending`` in the order in which it happened, and leaves together when the request has ended: alone as it is, several
+between MULTI and EXEC, so that nobody who follows ever sees a part of it.
+
+A *sink* gets the words and the database that they are meant for, None for MULTI and EXEC, which belong to none: SELECT
+is the sink's own concern, since each stream stands somewhere else. Whoever takes part in ``listeners`` as well also
+gets what changes no data (PUBLISH): replicas do, the log does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ..keyspace.database import Database
+
+if TYPE_CHECKING:
+    from ..commands.context import Context
+    from .engine import Engine
+
+Sink: TypeAlias = Callable[[Database | None, list[bytes]], None]
+
+_MULTI: Final = [b"MULTI"]
+_EXEC: Final = [b"EXEC"]
+
+
+class Propagation:
+    """Gathers what a request became. ``sinks`` is the engine's list, which is empty when nobody follows."""
+
+    __slots__ = ("_engine", "listeners", "pending", "sinks")
+
+    def __init__(self, engine: Engine, sinks: list[Sink]) -> None:
+        self._engine = engine
+        self.sinks = sinks
+        self.listeners: list[Sink] = []  #: those of the sinks that get what changes no data, too
+        #: number of the database, words, whether it changes data
+        self.pending: list[tuple[int, list[bytes], bool]] = []
+
+    def add(self, database: Database, words: list[bytes]) -> None:
+        """One more thing that the running request brings about."""
+        if self.sinks:
+            self.pending.append((database.index, words, True))
+
+    def add_message(self, database: Database, words: list[bytes]) -> None:
+        """The same for what changes no data."""
+        if self.listeners:
+            self.pending.append((database.index, words, False))
+
+    def add_effects(self, ctx: Context, words: list[bytes]) -> None:
+        """What a command that changed something became: itself, or what it said instead."""
+        if not self.sinks:
+            return
+        if ctx.effects is None:
+            self.pending.append((ctx.db.index, words, True))
+        else:
+            self.pending += [(index, effect, True) for index, effect in ctx.effects]
+
+    def leave(self, *, together: bool = True) -> None:
+        """The request has ended: what it brought about goes out. ``together``: several things are one transaction."""
+        pending = self.pending
+        if not pending:
+            return
+        self.pending = []
+        databases = self._engine.databases
+        between = together and len(pending) > 1
+        if between:
+            for sink in self.sinks:
+                sink(None, _MULTI)
+        for index, words, data in pending:
+            database = databases[index]
+            for sink in self.sinks if data else self.listeners:
+                sink(database, words)
+        if between:
+            for sink in self.sinks:
+                sink(None, _EXEC)
