@@ -21,8 +21,10 @@ from shardkv.engine.engine import Engine
 from . import clock, process
 from .cluster import ClusterNode, NodesFileFault
 from .listeners import Doors, ListenFault, listen_unix
+from .loading import LoadFault
 from .logs import Log
 from .reactor import Reactor
+from .snapshots import Snapshots
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
 from .world import NodeWorld
 
@@ -51,12 +53,15 @@ def run(line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable
         if log.path:
             raise StartFault(f"failed listening on port {fault.port}: {fault}" if fault.port else str(fault)) from fault
         return 1
-    except (NodesFileFault, StartFault) as fault:
+    except (NodesFileFault, StartFault, LoadFault) as fault:
         log("warning", str(fault))
         if log.path:
             raise StartFault(str(fault)) from fault
         return 1
-    return trio.run(node.serve)
+    code = trio.run(node.serve)
+    if node.fault is not None and log.path:
+        raise StartFault(str(node.fault)) from node.fault
+    return code
 
 
 def prepare(config: Config, lines: Sequence[Line]) -> Log:
@@ -131,9 +136,11 @@ class Node:
         self.random = Random(secrets.randbits(128))
         self.world = NodeWorld(config, log, config_file, secrets.token_hex(20))
         self.engine = Engine(config, self.world, self.random, clock.stopwatch)
+        self.snapshots = self.world.snapshots = Snapshots(self.engine, self.world.children, log)
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
         self.doors: Doors
+        self.fault: LoadFault | None = None  #: what is on disk cannot be loaded
         self._pid_file: Path | None = None
 
     def open(self) -> None:
@@ -156,6 +163,7 @@ class Node:
             config.set([(b"maxclients", b"%d" % allowed)])
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
+        self.world.farewells.append(self.snapshots.say_farewell)
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)
@@ -167,6 +175,8 @@ class Node:
             self.cluster = ClusterNode(self.engine, self.reactor, config, log, Path(config.cluster_config_file))
             self.cluster.open()
         self.engine.begin(clock.unix_ms())
+        self.engine.snapshots.last_save = self.world.started // 1000
+        self.snapshots.open()
         self._show_who_this_is()
         if config.pidfile or config.daemonize:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
@@ -194,20 +204,32 @@ class Node:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self.world.children.run)
-                nursery.start_soon(expire_keys, self.engine, self.reactor)
-                nursery.start_soon(free_values, self.engine)
-                nursery.start_soon(rest_values, self.engine)
                 nursery.start_soon(sweep_clients, self.reactor)
                 nursery.start_soon(sample, self.engine)
                 nursery.start_soon(self._obey_signals, signals)
-                if self.doors:
-                    self.log("notice", "Ready to accept connections tcp")
-                if self.config.unixsocket:
-                    self.log("notice", "Ready to accept connections unix")
+                nursery.start_soon(self._load_and_go_on, nursery)
                 await self.world.stopping.wait()
                 nursery.cancel_scope.cancel()
         self._say_goodbye()
-        return 0
+        return 0 if self.fault is None else 1
+
+    async def _load_and_go_on(self, nursery: trio.Nursery) -> None:
+        """Load what is on disk, while clients are told so, and then begin with all that works on the keys."""
+        try:
+            await self.snapshots.load()
+        except LoadFault as fault:
+            self.fault = fault
+            self.log("warning", f"{fault}. The file is left as it is. Exiting.")
+            self.world.stopping.set()
+            return
+        nursery.start_soon(expire_keys, self.engine, self.reactor)
+        nursery.start_soon(free_values, self.engine)
+        nursery.start_soon(rest_values, self.engine)
+        nursery.start_soon(self.snapshots.run)
+        if self.doors:
+            self.log("notice", "Ready to accept connections tcp")
+        if self.config.unixsocket:
+            self.log("notice", "Ready to accept connections unix")
 
     async def _obey_signals(self, signals: object) -> None:
         async for number in signals:  # type: ignore[attr-defined]
@@ -217,7 +239,12 @@ class Node:
                 self.log("warning", "You insist... exiting now.")
                 os._exit(1)
             self.log("warning", f"Received {signal.Signals(number).name} scheduling shutdown...")
-            self.world.shutdown(save=None, now=False, force=False)
+            words = self.config.shutdown_on_sigint if number == signal.SIGINT else self.config.shutdown_on_sigterm
+            save = True if "save" in words else False if "nosave" in words else None
+            try:
+                self.world.shutdown(save=save, now="now" in words, force="force" in words)
+            except OSError:
+                pass  # the log has it, and the node goes on, as Redis does
 
     def _say_goodbye(self) -> None:
         self.reactor.close_all()

@@ -77,6 +77,7 @@ class Outcome:
     """How a child ended. ``aborted``: it was told to end, which is nobody's fault; ``reason`` says what went wrong."""
 
     kind: str
+    pid: int
     ok: bool
     aborted: bool
     reason: str
@@ -226,7 +227,7 @@ class Children:
         if code < 0:
             reason = reason or f"it was ended by signal {-code}"
         seconds = clock.stopwatch() - child.started
-        child.done(Outcome(child.kind, code == 0, aborted, reason, seconds, child.copied_peak))
+        child.done(Outcome(child.kind, child.pid, code == 0, aborted, reason, seconds, child.copied_peak))
 
 
 def _read_rest(pipe: int) -> bytes:

@@ -7,6 +7,7 @@ import platform
 import secrets
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,18 +22,35 @@ from . import clock, process
 from .child import Children
 from .disk import write_atomically
 from .listeners import ListenFault
+from .loading import LoadFault
 
 if TYPE_CHECKING:
     from .listeners import Doors
     from .logs import Log
     from .reactor import Reactor
+    from .snapshots import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """How the node is to stop. ``save``: a last snapshot; None: if there are save points. ``now``: without waiting for
+    replicas. ``force``: whatever goes wrong."""
+
+    save: bool | None
+    now: bool
+    force: bool
 
 
 class NodeWorld:
-    """Implements ``shardkv.commands.host.World``. The reactor and the doors are set once they exist."""
+    """Implements ``shardkv.commands.host.World``. What has a type only is set once it exists.
+
+    ``farewells`` are called in order when the node is told to stop; one that raises OSError keeps it from stopping,
+    unless the order says ``force``: then it must not.
+    """
 
     reactor: Reactor
     doors: Doors
+    snapshots: Snapshots
 
     def __init__(self, config: Config, log: Log, config_file: Path | None, run_id: str) -> None:
         self.config = config
@@ -41,6 +59,7 @@ class NodeWorld:
         self.replication_id = secrets.token_hex(20)
         self.started = clock.unix_ms()
         self.stopping = trio.Event()
+        self.farewells: list[Callable[[Shutdown], None]] = []
         self.on_options_changed: list[Callable[[frozenset[str]], None]] = []
         self.peak_memory = 0
         self.startup_memory = 0
@@ -124,9 +143,44 @@ class NodeWorld:
     # ---- the process
 
     def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
-        """Stop the node."""
+        """Stop the node, once all that ``farewells`` do is done. Raises OSError if that fails, unless ``force``."""
         self._log("warning", "User requested shutdown...")
+        order = Shutdown(save=save, now=now, force=force)
+        try:
+            for say_farewell in self.farewells:
+                say_farewell(order)
+        except OSError:
+            self._log("warning", "Errors trying to shut down the server. Check the logs for more information.")
+            raise
         self.stopping.set()
+
+    # ---- snapshots
+
+    @property
+    def saving_child(self) -> str | None:
+        """See World."""
+        child = self.children.running
+        return None if child is None else child.kind
+
+    def save(self) -> None:
+        """See World."""
+        self.snapshots.save()
+
+    def save_in_background(self) -> None:
+        """See World."""
+        self.snapshots.save_in_background()
+
+    def reload(self, *, flush: bool, merge: bool) -> None:
+        """See World."""
+        try:
+            self.snapshots.reload(flush=flush, merge=merge)
+        except LoadFault as fault:
+            self._log("warning", str(fault))
+            raise ReplyError("ERR Error trying to load the RDB dump, check server logs.") from None
+
+    def emptied(self) -> bool:
+        """See World."""
+        return self.snapshots.emptied()
 
     def abort_shutdown(self) -> bool:
         """Nothing makes a shutdown wait as long as there are no replicas to wait for, so there is never one to take

@@ -25,6 +25,7 @@ from . import list_moves as list_moves
 from . import lists as lists
 from . import lolwut as lolwut
 from . import object as object
+from . import persistence as persistence
 from . import pubsub as pubsub
 from . import scan as scan
 from . import server as server

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..config import Config
     from ..keyspace.database import Database
+    from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
     from ..pubsub.tracking import InvalidationTable
     from .session import Blocked, Session
@@ -78,10 +79,28 @@ class World(Protocol):
         """A session that waited, or that belongs to another client, has output to send or requests to go on with."""
 
     def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
-        """Begin to shut down."""
+        """Begin to shut down. Raises OSError if something cannot be saved, and then the node goes on."""
 
     def abort_shutdown(self) -> bool:
         """Take a shutdown back that waits; False if none does."""
+
+    @property
+    def saving_child(self) -> str | None:
+        """The kind of the child that is active (rdb, aof, replication), or None."""
+
+    def save(self) -> None:
+        """Write a snapshot to disk, and wait for it. Raises OSError."""
+
+    def save_in_background(self) -> None:
+        """Begin a snapshot in a child. Raises OSError."""
+
+    def reload(self, *, flush: bool, merge: bool) -> None:
+        """Load the snapshot that is on disk: into empty databases (``flush``), or among the keys that are there, whose
+        place it takes only if ``merge``. Raises ReplyError, and then nothing is changed."""
+
+    def emptied(self) -> bool:
+        """All keys of all databases are gone on purpose (FLUSHALL): no snapshot of them is worth finishing, and the
+        file on disk is to be as empty, if there are save points. True if it is; the log has what goes wrong."""
 
     def sleep(self, seconds: float) -> None:
         """Block the whole node (DEBUG SLEEP)."""
@@ -136,6 +155,7 @@ class Host(Protocol):
     databases: list[Database | None]
     commands: dict[bytes, Command]
     active_expire: bool
+    snapshots: SnapshotState
 
     @property
     def messages(self) -> MessagePort:

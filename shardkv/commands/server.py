@@ -71,6 +71,8 @@ def flushall(ctx: Context, words: list[bytes]) -> Simple:
             ctx.dirty += database.size
             database.clear()
     ctx.dirty += 1
+    if ctx.host.world.emptied():
+        ctx.host.snapshots.settled += ctx.dirty
     return OK
 
 

@@ -51,6 +51,24 @@ class NoWorld:
         """There is none."""
         return False
 
+    saving_child: str | None = None
+
+    def save(self) -> None:
+        """There is no disk to save to."""
+        raise ReplyError("ERR an embedded engine has no files")
+
+    def save_in_background(self) -> None:
+        """As ``save``."""
+        self.save()
+
+    def reload(self, *, flush: bool, merge: bool) -> None:
+        """There is nothing to load."""
+        self.save()
+
+    def emptied(self) -> bool:
+        """No file holds the keys that are gone."""
+        return False
+
     def sleep(self, seconds: float) -> None:
         """Nobody waits."""
 

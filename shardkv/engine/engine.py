@@ -26,6 +26,8 @@ from ..errors import ReplyError
 from ..keyspace.database import Database
 from ..keyspace.expiry import ExpireCycle
 from ..keyspace.slots import SLOT_COUNT, key_slot
+from ..persist.loading import LoadProgress
+from ..persist.snapshots import SnapshotState
 from ..resp.encoder import encode
 from ..resp.replies import NO_REPLY, OK, NullArray
 from .blocking import Waiting
@@ -71,6 +73,9 @@ class Engine:
         self.attentive = False
         self.loading = False
         self.active_expire = True
+        self.snapshots = SnapshotState()
+        self.progress: LoadProgress | None = None  #: of what is being loaded
+        self.disk_fault: str | None = None  #: what writes are refused with, since they could not be made to last
         self.pausing = Pause()
         self.waiting = Waiting(self)
         self.messages = Messages(self)
@@ -373,7 +378,8 @@ class Engine:
 
     def refresh_calm(self) -> None:
         """Set ``calm`` and ``attentive`` anew."""
-        self.calm = not self.loading and self.pausing.until is None
+        self.disk_fault = self.snapshots.refusal(self.config)
+        self.calm = not self.loading and self.pausing.until is None and self.disk_fault is None
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
         attentive = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
@@ -527,6 +533,25 @@ class Engine:
         if self.waiting.ready:
             self.waiting.serve()
         return more
+
+    # ---- loading
+
+    def begin_loading(self, progress: LoadProgress) -> None:
+        """From now on most commands are answered LOADING."""
+        self.loading = True
+        self.progress = progress
+        self.refresh_calm()
+
+    def end_loading(self) -> None:
+        """The data set is complete."""
+        self.loading = False
+        self.progress = None
+        self.refresh_calm()
+
+    @property
+    def changes(self) -> int:
+        """How many changes were made since the start."""
+        return sum(database.dirty for database in self.opened)
 
     # ---- transactions
 

@@ -55,6 +55,15 @@ def routed(engine: Engine, session: Session, command: Command, words: list[bytes
     return engine.route_keys(session, command, words)
 
 
+def durable(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """While what is written cannot be made to last, nothing is written; PING tells so, for those who watch the node."""
+    if engine.disk_fault is None or session.is_primary:
+        return None
+    if command.name == "exec" and not any(queued.is_write for queued, _ in session.queue or ()):
+        return None
+    return ReplyError(engine.disk_fault)
+
+
 def in_subscriber_mode(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """A RESP2 connection with subscriptions cannot tell replies from messages, so few commands are left to it."""
     if session.resp3 or not session.subscribed or command.name in _SUBSCRIBER_COMMANDS:
@@ -103,6 +112,7 @@ GATES: Final[tuple[Gate, ...]] = (
     authenticated,
     outside_transactions,
     routed,
+    durable,
     in_subscriber_mode,
     loaded,
     not_paused,
@@ -121,4 +131,6 @@ def gates_of(command: Command) -> tuple[Gate, ...]:
         without.add(outside_transactions)
     if not command.keys and command.name != "exec":
         without.add(routed)
+    if not command.is_write and command.name not in ("exec", "ping"):
+        without.add(durable)
     return tuple(gate for gate in GATES if gate not in without)

@@ -13,9 +13,11 @@ from ..commands.connection import mode_of
 from ..commands.host import Facts
 from ..commands.spec import TABLE
 from ..commands.versions import REDIS_VERSION, SHARDKV_VERSION
+from ..persist.snapshots import SNAPSHOT_CHILDREN
 from .memory_info import memory
 
 if TYPE_CHECKING:
+    from ..persist.loading import LoadProgress
     from .engine import Engine
 
 Fields: TypeAlias = Iterator[tuple[str, Any]]
@@ -71,7 +73,8 @@ def _clients(engine: Engine, facts: Facts) -> Fields:
 def _persistence(engine: Engine, facts: Facts) -> Fields:
     yield "loading", int(engine.loading)
     yield "async_loading", 0
-    child = facts["child"]
+    state, child = engine.snapshots, facts["child"]
+    saving = child is not None and child["kind"] in SNAPSHOT_CHILDREN
     yield "current_cow_peak", child["copied_peak"] if child else 0
     yield "current_cow_size", child["copied"] if child else 0
     yield "current_cow_size_age", int(child["copied_age"]) if child else 0
@@ -79,14 +82,16 @@ def _persistence(engine: Engine, facts: Facts) -> Fields:
     yield "current_fork_perc", f"{100 * keys / total if total else 0:.2f}"
     yield "current_save_keys_processed", keys
     yield "current_save_keys_total", total
-    yield "rdb_changes_since_last_save", sum(database.dirty for database in engine.databases if database is not None)
-    yield "rdb_bgsave_in_progress", 0
-    yield "rdb_last_save_time", facts["started"] // 1000
-    yield "rdb_last_bgsave_status", "ok"
-    yield "rdb_last_bgsave_time_sec", -1
-    yield "rdb_current_bgsave_time_sec", -1
-    for name in ("rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"):
-        yield name, 0
+    yield "rdb_changes_since_last_save", engine.changes - state.settled
+    yield "rdb_bgsave_in_progress", int(saving)
+    yield "rdb_last_save_time", state.last_save
+    yield "rdb_last_bgsave_status", "ok" if state.ok else "err"
+    yield "rdb_last_bgsave_time_sec", state.last_seconds
+    yield "rdb_current_bgsave_time_sec", int(child["seconds"]) if child and saving else -1
+    yield "rdb_saves", state.saves
+    yield "rdb_last_cow_size", state.last_copied
+    yield "rdb_last_load_keys_expired", state.expired_keys
+    yield "rdb_last_load_keys_loaded", state.loaded_keys
     for name in ("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"):
         yield name, 0
     yield "aof_last_rewrite_time_sec", -1
@@ -97,6 +102,18 @@ def _persistence(engine: Engine, facts: Facts) -> Fields:
     yield "aof_last_write_status", "ok"
     for name in ("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"):
         yield name, 0
+    if engine.progress is not None:
+        yield from _loading(engine.progress, engine.now // 1000)
+
+
+def _loading(progress: LoadProgress, now: int) -> Fields:
+    """How far loading is, in seconds and bytes."""
+    yield "loading_start_time", progress.started
+    yield "loading_total_bytes", progress.total
+    yield "loading_rdb_used_mem", progress.used_memory
+    yield "loading_loaded_bytes", progress.loaded
+    yield "loading_loaded_perc", f"{progress.percent:.2f}"
+    yield "loading_eta_seconds", progress.seconds_left(now)
 
 
 def _stats(engine: Engine, facts: Facts) -> Fields:

@@ -190,6 +190,27 @@ class Database:
         self.place = {}
         self.hash_times = Deadlines()
 
+    def take_over(self, other: Database) -> None:
+        """Hold what another database holds, which is not to be used any more. What was held here is freed in the
+        background."""
+        self.clear()
+        for name in ("values", "expires", "access", "size", "expiring", "filled", "live", "place", "hash_times"):
+            setattr(self, name, getattr(other, name))
+
+    def merge(self, other: Database) -> None:
+        """Take in what another database holds, which is not to be used any more. Its keys take the place of those that
+        are here."""
+        for key, value in other.items():
+            self.discard(key)
+            self.put(key, value)
+            at = other.expiry(key)
+            if at is not None:
+                self.expire_at(key, at)
+            first = other.hash_times.get(key)
+            if first is not None:
+                self.note_fields(key, first)
+        self.access = list(map(max, self.access, other.access))
+
     def keys_in_slot(self, slot: int, count: int) -> list[bytes]:
         """Up to ``count`` keys of a slot."""
         return list(islice(self.values[slot], count))

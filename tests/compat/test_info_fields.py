@@ -27,7 +27,7 @@ AWAITED: Final = {
     "append-only file": (
         "aof_current_size aof_base_size aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync"
     ),
-    "loading": (
+    "a file that is loading (``tests/wire/test_snapshots.py``)": (
         "loading_start_time loading_total_bytes loading_rdb_used_mem loading_loaded_bytes loading_loaded_perc "
         "loading_eta_seconds"
     ),

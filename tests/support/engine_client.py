@@ -7,6 +7,7 @@ have read.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
@@ -39,6 +40,7 @@ class FakeWorld:
         self.woken: list[Session] = []
         self.engine: Engine | None = None
         self.known: Facts = some_facts(BEGIN)
+        self.disk_full = False
 
     def rewrite_config(self) -> None:
         """CONFIG REWRITE."""
@@ -65,6 +67,30 @@ class FakeWorld:
     def abort_shutdown(self) -> bool:
         """SHUTDOWN ABORT: there is never one to abort."""
         self.asked.append(("abort_shutdown", None))
+        return False
+
+    saving_child: str | None = None
+
+    def save(self) -> None:
+        """SAVE."""
+        self._saved("save")
+
+    def save_in_background(self) -> None:
+        """BGSAVE."""
+        self._saved("save_in_background")
+
+    def _saved(self, verb: str) -> None:
+        self.asked.append((verb, None))
+        if self.disk_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def reload(self, *, flush: bool, merge: bool) -> None:
+        """DEBUG RELOAD."""
+        self.asked.append(("reload", (flush, merge)))
+
+    def emptied(self) -> bool:
+        """FLUSHALL."""
+        self.asked.append(("emptied", None))
         return False
 
     def sleep(self, seconds: float) -> None:

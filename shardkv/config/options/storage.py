@@ -36,7 +36,6 @@ class Snapshots(Table, title="snapshotting"):
         SaveRules(),
         ((3600, 1), (300, 100), (60, 10_000)),
         "Take a snapshot after so many seconds if at least so many changes were made. An empty text: never.",
-        awaits=_PERSISTENCE,
     )
     dbfilename = Option(
         Text(kept=True),
@@ -44,17 +43,12 @@ class Snapshots(Table, title="snapshotting"):
         "The snapshot's file.",
         mutable=PROTECTED,
         check=_name_only("dbfilename", "filename", empty=True),
-        awaits=_PERSISTENCE,
     )
-    stop_writes_on_bgsave_error = Option(
-        Flag(), True, "Whether writes are refused after a snapshot failed.", awaits=_PERSISTENCE
-    )
-    rdbcompression = Option(Flag(), True, "Whether long texts are compressed in a snapshot.", awaits=_PERSISTENCE)
-    rdbchecksum = Option(
-        Flag(), True, "Whether a snapshot ends with a checksum.", mutable=IMMUTABLE, awaits=_PERSISTENCE
-    )
+    stop_writes_on_bgsave_error = Option(Flag(), True, "Whether writes are refused after a snapshot failed.")
+    rdbcompression = Option(Flag(), True, "Whether long texts are compressed in a snapshot.")
+    rdbchecksum = Option(Flag(), True, "Whether a snapshot ends with a checksum.", mutable=IMMUTABLE)
     rdb_save_incremental_fsync = Option(
-        Flag(), True, "Whether a snapshot is brought to disk while it is being written.", awaits=_PERSISTENCE
+        Flag(), True, "Whether a snapshot is brought to disk while it is being written."
     )
     rdb_del_sync_files = Option(
         Flag(), False, "Whether the snapshot files of replication are deleted after use.", awaits="replication"
@@ -63,14 +57,10 @@ class Snapshots(Table, title="snapshotting"):
         Choice("no", "yes", "clients"),
         "no",
         "Whether the inside of packed values is verified when they are loaded.",
-        awaits=_PERSISTENCE,
+        no_effect="every packed value is verified whenever one is read",
     )
-    shutdown_on_sigint = Option(
-        ShutdownWords(), ("default",), "How SHUTDOWN behaves when SIGINT asks for it.", awaits=_PERSISTENCE
-    )
-    shutdown_on_sigterm = Option(
-        ShutdownWords(), ("default",), "How SHUTDOWN behaves when SIGTERM asks for it.", awaits=_PERSISTENCE
-    )
+    shutdown_on_sigint = Option(ShutdownWords(), ("default",), "How SHUTDOWN behaves when SIGINT asks for it.")
+    shutdown_on_sigterm = Option(ShutdownWords(), ("default",), "How SHUTDOWN behaves when SIGTERM asks for it.")
     shutdown_timeout = Option(
         Integer(0), 10, "Seconds that a shutdown waits for replicas to catch up.", awaits="replication"
     )
@@ -128,15 +118,9 @@ class AppendOnly(Table, title="append only file"):
         Flag(), False, "Whether files that are no longer needed are left to lie.", awaits=_PERSISTENCE
     )
     loading_process_events_interval_bytes = Option(
-        Integer(1024),
-        2 * 2**20,
-        "How many bytes are loaded between two looks at the clients.",
-        hidden=True,
-        awaits=_PERSISTENCE,
+        Integer(1024), 2 * 2**20, "How many bytes are loaded between two looks at the clients.", hidden=True
     )
-    key_load_delay = Option(
-        Integer(INT_MIN), 0, "Microseconds to wait after each loaded key, for tests.", hidden=True, awaits=_PERSISTENCE
-    )
+    key_load_delay = Option(Integer(INT_MIN), 0, "Microseconds to wait after each loaded key, for tests.", hidden=True)
     rdb_key_save_delay = Option(
-        Integer(INT_MIN), 0, "Microseconds to wait after each saved key, for tests.", hidden=True, awaits=_PERSISTENCE
+        Integer(INT_MIN), 0, "Microseconds to wait after each saved key, for tests.", hidden=True
     )
