@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -26,6 +27,7 @@ from .logs import Log
 from .reactor import Reactor
 from .snapshots import Snapshots
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
+from .users import UsersFault, kept_lines, load_users, refuse_bad_users
 from .world import NodeWorld
 
 ReadFiles = Callable[[str], "list[tuple[str, str]]"]
@@ -53,7 +55,7 @@ def run(line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable
         if log.path:
             raise StartFault(f"failed listening on port {fault.port}: {fault}" if fault.port else str(fault)) from fault
         return 1
-    except (NodesFileFault, StartFault, LoadFault) as fault:
+    except (NodesFileFault, StartFault, LoadFault, UsersFault) as fault:
         log("warning", str(fault))
         if log.path:
             raise StartFault(str(fault)) from fault
@@ -68,6 +70,7 @@ def prepare(config: Config, lines: Sequence[Line]) -> Log:
     """Enter the folder of ``dir`` and open the log: what options ask of the file system. Raises ConfigFault with the
     line that asks for what cannot be had."""
     refuse_renames(lines)
+    refuse_bad_users(config, lines)
     try:
         os.chdir(config.dir or ".")
     except OSError as error:
@@ -161,6 +164,8 @@ class Node:
                 f"The system allows descriptors for {allowed} clients only; maxclients has been reduced to it.",
             )
             config.set([(b"maxclients", b"%d" % allowed)])
+        load_users(self.engine.access, config, log)
+        self.world.user_lines = partial(kept_lines, self.engine.access, config)
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
         self.world.farewells.append(self.snapshots.say_farewell)

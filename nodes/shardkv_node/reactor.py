@@ -459,7 +459,7 @@ class Reactor:
 
     def _denied(self, peer: object) -> bool:
         """Protected mode: without a password only this machine may connect."""
-        if not self._config.protected_mode or self._config.requirepass:
+        if not self._config.protected_mode or not self._engine.access.users.default.needs_no_password:
             return False
         host = peer[0] if isinstance(peer, tuple) else ""
         return host not in ("127.0.0.1", "::1", "::ffff:127.0.0.1") and not host.startswith("127.")

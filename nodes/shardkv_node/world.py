@@ -18,7 +18,7 @@ from shardkv.commands.session import Session
 from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
 
-from . import clock, process
+from . import clock, process, users
 from .child import Children
 from .disk import write_atomically
 from .listeners import ListenFault
@@ -60,6 +60,7 @@ class NodeWorld:
         self.started = clock.unix_ms()
         self.stopping = trio.Event()
         self.farewells: list[Callable[[Shutdown], None]] = []
+        self.user_lines: Callable[[], list[str]] = list  #: what CONFIG REWRITE keeps of the users
         self.on_options_changed: list[Callable[[frozenset[str]], None]] = []
         self.peak_memory = 0
         self.startup_memory = 0
@@ -77,7 +78,7 @@ class NodeWorld:
                 old = self.config_file.read_text(encoding="utf-8", errors="surrogateescape")
             except FileNotFoundError:
                 old = ""
-            text = rewrite.rewrite(old, self.config)
+            text = rewrite.rewrite(old, self.config, extra={"user": self.user_lines()})
             write_atomically(self.config_file, text.encode("utf-8", "surrogateescape"))
         except OSError as error:
             self._log("warning", f"CONFIG REWRITE failed: {error.strerror}")
@@ -129,6 +130,20 @@ class NodeWorld:
             if "port" in changed:
                 raise _refused("port", "Unable to listen on this port. Check server logs.") from fault
             raise _refused("bind", "Failed to bind to specified addresses.") from fault
+
+    # ---- users
+
+    def secret(self, count: int) -> bytes:
+        """Bytes from the system's own source of randomness."""
+        return secrets.token_bytes(count)
+
+    def read_users(self) -> str:
+        """The text of the ACL file."""
+        return users.read_file(self.config.aclfile)
+
+    def write_users(self, text: str) -> None:
+        """Put a new text in its place, safely."""
+        users.write_file(self.config.aclfile, text)
 
     # ---- clients
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import acl as acl
 from . import bitfields as bitfields
 from . import bitmaps as bitmaps
 from . import client as client

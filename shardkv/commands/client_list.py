@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
+from ..config.quoting import to_text
 from ..errors import NotAnInteger, ReplyError, SyntaxFault
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Reply, Verbatim
-from .connection import user_exists
 from .context import Context
 from .flags import Flags
 from .grammar import flag, integer, maybe, one_of, value
@@ -93,7 +93,7 @@ def client_line(ctx: Context, session: Session) -> bytes:
         ("tot-mem", _SESSION_BYTES + session.query_pending + running + queued + waiting + session.unsent),
         ("events", "rw" if session.unsent else "r"),
         ("cmd", session.last_command),
-        ("user", session.user if session.authenticated else "(superuser)" if session.is_primary else "default"),
+        ("user", "(superuser)" if session.user is None else to_text(session.user.name)),
         ("redir", -1 if tracking is None else tracking.redirect),
         ("resp", 3 if session.resp3 else 2),
         ("lib-name", session.library_name.decode()),
@@ -260,11 +260,10 @@ def _by_type(ctx: Context, word: bytes) -> Filter:
 
 
 def _by_user(ctx: Context, word: bytes) -> Filter:
-    if not user_exists(word):
-        shown = word.decode("utf-8", "surrogateescape")
-        raise ReplyError(f"ERR No such user '{shown}'")
-    name = word.decode()
-    return lambda session: session.authenticated and session.user == name
+    user = ctx.host.access.users.get(word)
+    if user is None:
+        raise ReplyError(f"ERR No such user '{to_text(word)}'")
+    return lambda session: session.user is user
 
 
 def _by_address(ctx: Context, word: bytes) -> Filter:

@@ -56,6 +56,8 @@ def config_set(ctx: Context, *words: bytes) -> Simple:
         raise ReplyError(f"ERR CONFIG SET failed - {fault.strerror or fault}") from None
     finally:
         ctx.host.refresh_calm()
+    if "requirepass" in changed:
+        ctx.host.access.set_default_password(config.requirepass)
     return OK
 
 

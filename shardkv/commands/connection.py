@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hmac import compare_digest
 from typing import Any, Final
 
+from ..acl.users import DEFAULT
 from ..errors import NotAnInteger, OutOfRange, ReplyError, SyntaxFault
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, PONG, Reply, Simple
@@ -16,7 +16,6 @@ from .session import Session
 from .spec import command
 from .versions import REDIS_VERSION
 
-DEFAULT_USER: Final = b"default"
 _OPEN = Flags.NO_AUTH | Flags.NOSCRIPT | Flags.LOADING | Flags.STALE | Flags.FAST | Flags.ALLOW_BUSY
 _INT_MAX: Final = 2**31 - 1
 
@@ -32,11 +31,6 @@ _HELLO_NEEDS_AUTH: Final = (
 
 
 # ---- what others of this family use as well
-
-
-def user_exists(name: bytes) -> bool:
-    """Whether there is a user of that name."""
-    return name == DEFAULT_USER
 
 
 def check_name(name: bytes, what: str = "Client names") -> None:
@@ -60,13 +54,8 @@ def mode_of(host: Host) -> str:
 
 def _authenticate(ctx: Context, name: bytes, password: bytes) -> None:
     """Let the client in as ``name``. Raises ReplyError."""
-    secret = ctx.host.config.requirepass
-    if not user_exists(name) or (secret and not compare_digest(secret, password)):
+    if not ctx.host.access.log_in(ctx.session, name, password):
         raise ReplyError(WRONG_PASSWORD)
-    session = ctx.session
-    session.user = name.decode()
-    session.authenticated = True
-    session.refresh()
 
 
 # ---- commands
@@ -109,9 +98,9 @@ def auth(ctx: Context, *words: bytes) -> Simple:
     """Authenticates the connection with a password, as the default user or as another one."""
     if len(words) > 2:
         raise SyntaxFault
-    if len(words) == 1 and not ctx.host.config.requirepass:
+    if len(words) == 1 and ctx.host.access.users.default.needs_no_password:
         raise ReplyError(_NO_PASSWORD_SET)
-    _authenticate(ctx, words[0] if len(words) == 2 else DEFAULT_USER, words[-1])
+    _authenticate(ctx, words[0] if len(words) == 2 else DEFAULT, words[-1])
     return OK
 
 
@@ -155,7 +144,7 @@ def hello(ctx: Context, words: list[bytes]) -> dict[bytes, Any]:
             raise ReplyError(f"ERR Syntax error in HELLO option '{shown}'")
     if credentials is not None:
         _authenticate(ctx, *credentials)
-    elif not session.authenticated:
+    elif not ctx.host.access.knows(session):
         raise ReplyError(_HELLO_NEEDS_AUTH)
     if name is not None:
         session.name = name
@@ -211,9 +200,7 @@ def reset(ctx: Context) -> Simple:
     session.db = ctx.db = ctx.database(0)
     ctx.host.forget_messages(session)
     _forget(session)
-    session.user = DEFAULT_USER.decode()
-    session.authenticated = not ctx.host.config.requirepass
-    session.refresh()
+    ctx.host.access.greet(session)
     return Simple("RESET")
 
 

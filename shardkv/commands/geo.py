@@ -264,6 +264,18 @@ def _radius_keys(start: int) -> tuple[KeySpec, ...]:
     )
 
 
+def _found_keys(words: list[bytes]) -> list[int]:
+    """The key that is searched, and the last one behind STORE or STOREDIST, for that is where the result goes."""
+    stored: list[int] = []
+    at = 5
+    while at < len(words) - 1:
+        if words[at].upper() in (b"STORE", b"STOREDIST"):
+            at += 1
+            stored = [at]
+        at += 1
+    return [1, *stored]
+
+
 _RADIUS_HISTORY: Final = {"6.2.0": "Added the `ANY` option for `COUNT`.", "7.0.0": "The units may be in upper case."}
 
 
@@ -281,6 +293,7 @@ _RADIUS_HISTORY: Final = {"6.2.0": "Added the `ANY` option for `COUNT`.", "7.0.0
     complexity=_SEARCH_COST,
     history=_RADIUS_HISTORY,
     keys=_radius_keys(6),
+    find_keys=_found_keys,
     doc_flags=Doc.DEPRECATED,
     replaced_by="`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
     deprecated_since="6.2.0",
@@ -327,6 +340,7 @@ def georadius_ro(ctx: Context, words: list[bytes]) -> Any:
     complexity=_SEARCH_COST,
     history=_RADIUS_HISTORY,
     keys=_radius_keys(5),
+    find_keys=_found_keys,
     doc_flags=Doc.DEPRECATED,
     replaced_by="`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
     deprecated_since="6.2.0",

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 if TYPE_CHECKING:
     from random import Random
 
+    from ..acl.log import RefusalLog
+    from ..acl.selector import Reason
+    from ..acl.user import User
+    from ..acl.users import Users
     from ..config import Config
     from ..keyspace.database import Database
     from ..persist.snapshots import SnapshotState
@@ -114,6 +118,15 @@ class World(Protocol):
     def log(self, level: str, text: str) -> None:
         """One line for the log: level is debug, verbose, notice or warning."""
 
+    def secret(self, count: int) -> bytes:
+        """So many bytes that nobody can guess."""
+
+    def read_users(self) -> str:
+        """The text of the ACL file (``aclfile``)."""
+
+    def write_users(self, text: str) -> None:
+        """Put a new text in its place."""
+
 
 class ClusterPort(Protocol):
     """The cluster side of the node."""
@@ -142,6 +155,43 @@ class MessagePort(Protocol):
         """Send a message to the subscribers on this node; how many there were."""
 
 
+class AccessPort(Protocol):
+    """Users, and what they may do."""
+
+    users: Users
+    log: RefusalLog
+
+    def greet(self, session: Session) -> None:
+        """Make a client what a new one is."""
+
+    def knows(self, session: Session) -> bool:
+        """Whether a client needs no password (any more)."""
+
+    def log_in(self, session: Session, name: bytes, password: bytes) -> bool:
+        """Let a client in as a user; False, and noted, if name or password are wrong."""
+
+    def refusal(self, user: User, command: Command, words: list[bytes]) -> tuple[Reason, int] | None:
+        """Why a user may not carry out a request and the word that is to blame, or None."""
+
+    def refuse(self, session: Session, command: Command, words: list[bytes], script: bool = False) -> Any:
+        """The error for a request that a client may not carry out, which is noted; None if it may."""
+
+    def reads_every_key(self, session: Session, command: Command, words: list[bytes]) -> bool:
+        """Whether a request may read keys that it does not name (SORT)."""
+
+    def settle(self, planned: User) -> None:
+        """Make a new or changed user true."""
+
+    def remove(self, names: Iterable[bytes]) -> int:
+        """Delete users and close their clients; how many users there were."""
+
+    def replace(self, users: Iterable[User]) -> None:
+        """Have these users instead of those there are."""
+
+    def set_default_password(self, password: bytes) -> None:
+        """``requirepass`` was changed."""
+
+
 class Host(Protocol):
     """The engine as commands see it."""
 
@@ -156,6 +206,10 @@ class Host(Protocol):
     commands: dict[bytes, Command]
     active_expire: bool
     snapshots: SnapshotState
+
+    @property
+    def access(self) -> AccessPort:
+        """Users, and what they may do."""
 
     @property
     def messages(self) -> MessagePort:

@@ -42,8 +42,8 @@ def keys_with_use(command: Command, words: list[bytes]) -> list[tuple[int, KeyUs
     """The key positions of a request with how each key is used."""
     narrow = _NARROW.get(command.name)
     found = command.keys_with_use(words)
-    if command.name == "sort":
-        # The first key is sorted, another one is where STORE puts the result.
+    if command.name in ("sort", "georadius", "georadiusbymember"):
+        # The first key is read, another one is where STORE puts the result.
         return [(position, READ if position == 1 else KeyUse.OW | KeyUse.UPDATE) for position, _ in found]
     if narrow is None:
         return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..acl.user import User
     from ..keyspace.database import Database
     from ..pubsub.tracking import Tracking
     from .spec import Command
@@ -49,9 +50,11 @@ class Session:
     library_name: bytes = b""
     library_version: bytes = b""
     resp3: bool = False
-    user: str = "default"
+    user: User | None = None  #: None: this node itself, which may do everything
     authenticated: bool = True
-    plain: bool = True  #: nothing about this client asks for the gates: no MULTI, no subscription, replies on ...
+    plain: bool = (
+        True  #: nothing about this client asks for the gates: all rights, no MULTI, no subscription, replies on ...
+    )
     unix_socket: bool = False
     # ---- transactions
     queue: list[tuple[Command, list[bytes]]] | None = None
@@ -116,6 +119,7 @@ class Session:
         """Set ``plain`` anew after one of the things that it summarises has changed."""
         self.plain = (
             self.authenticated
+            and (self.user is None or self.user.unrestricted)
             and self.queue is None
             and not self.reply_off
             and not self.reply_skip

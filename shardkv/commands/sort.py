@@ -71,11 +71,13 @@ def _options(ctx: Context, words: list[bytes], *, may_store: bool) -> _Options:
                 options.as_it_is = True  # and stays so, whatever another BY says
             else:
                 _refuse_other_slots(ctx, "BY", words[at])
+                _refuse_other_keys(ctx, "BY")
         elif word == b"GET" and left:
             at += 1
             options.gets.append(words[at])
             if words[at] != b"#":
                 _refuse_other_slots(ctx, "GET", words[at])
+            _refuse_other_keys(ctx, "GET")
         else:
             raise SyntaxFault
         at += 1
@@ -89,6 +91,12 @@ def _refuse_other_slots(ctx: Context, option: str, template: bytes) -> None:
             f"ERR {option} option of SORT denied in cluster mode "
             "when keys formed by the pattern may be in different slots."
         )
+
+
+def _refuse_other_keys(ctx: Context, option: str) -> None:
+    """A pattern may lead to any key, so only a user who may read all of them may give one."""
+    if not ctx.host.access.reads_every_key(ctx.session, ctx.command, ctx.words):
+        raise ReplyError(f"ERR {option} option of SORT denied due to insufficient ACL permissions.")
 
 
 def pattern_slot(template: bytes) -> int | None:

@@ -109,7 +109,8 @@ class Waiting:
         ctx.command, ctx.words = blocked.command, blocked.words
         reply: Any
         try:
-            reply = blocked.attempt(ctx)
+            # Rights may have gone since it began to wait.
+            reply = engine.access.refuse(session, blocked.command, blocked.words) or blocked.attempt(ctx)
         except ReplyError as error:
             reply = error
         if reply is not None:

@@ -79,6 +79,18 @@ class NoWorld:
     def log(self, level: str, text: str) -> None:
         """Nobody reads it."""
 
+    def secret(self, count: int) -> bytes:
+        """From the engine's own dice, which a caller may have loaded."""
+        return self.engine.rng.randbytes(count)
+
+    def read_users(self) -> str:
+        """There is no file to read from."""
+        raise ReplyError("ERR there is no ACL file for an embedded engine")
+
+    def write_users(self, text: str) -> None:
+        """Nor to write to."""
+        raise ReplyError("ERR there is no ACL file for an embedded engine")
+
     def facts(self) -> Facts:
         """An embedded engine knows nothing of the process that it lives in."""
         started = self.engine.now

@@ -30,6 +30,7 @@ from ..persist.loading import LoadProgress
 from ..persist.snapshots import SnapshotState
 from ..resp.encoder import encode
 from ..resp.replies import NO_REPLY, OK, NullArray
+from .access import Access
 from .blocking import Waiting
 from .gates import POSTPONED, Gate, gates_of
 from .messages import Messages
@@ -79,6 +80,7 @@ class Engine:
         self.pausing = Pause()
         self.waiting = Waiting(self)
         self.messages = Messages(self)
+        self.access = Access(self)
         self.watches = Watches()
         self.sinks: list[Sink] = []  #: who gets what is propagated
         self.propagation = Propagation(self, self.sinks)
@@ -98,8 +100,7 @@ class Engine:
         session = Session(id=self.next_session, db=self.database(0), created=self.now, **facts)
         self.next_session += 1
         session.last_seen = self.now
-        session.authenticated = not self.config.requirepass
-        session.refresh()
+        self.access.greet(session)
         self.sessions[session.id] = session
         self.stats.connections += 1
         return session
@@ -566,7 +567,10 @@ class Engine:
             raise ReplyError("EXECABORT Transaction discarded because of previous errors.")
         if failed:
             return NullArray
-        return [self.call_inside(command, words) for command, words in queue]
+        return [
+            self.access.refuse_queued(session, command, words) or self.call_inside(command, words)
+            for command, words in queue
+        ]
 
     def end_transaction(self, session: Session) -> None:
         """Leave MULTI and forget the watches."""
@@ -592,6 +596,7 @@ class Engine:
     def reset_stats(self) -> None:
         """CONFIG RESETSTAT."""
         self.stats.reset()
+        self.access.forget_counts()
         for command in TABLE.values():
             command.stats.calls = command.stats.rejected = command.stats.failed = 0
             command.stats.microseconds = 0.0

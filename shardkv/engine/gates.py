@@ -36,7 +36,7 @@ def protected(engine: Engine, session: Session, command: Command, words: list[by
 
 def authenticated(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """A password comes before everything that could tell a stranger something."""
-    if session.authenticated:
+    if session.authenticated or engine.access.knows(session):
         return None
     return ReplyError("NOAUTH Authentication required.")
 
@@ -46,6 +46,13 @@ def outside_transactions(engine: Engine, session: Session, command: Command, wor
     if session.queue is None:
         return None
     return ReplyError("ERR Command not allowed inside a transaction")
+
+
+def permitted(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """What the client's user may not do is refused before the cluster tells where the keys are."""
+    if session.user is None or session.user.unrestricted:
+        return None
+    return engine.access.refuse(session, command, words)
 
 
 def routed(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
@@ -111,6 +118,7 @@ GATES: Final[tuple[Gate, ...]] = (
     protected,  # before authentication, as Redis has it
     authenticated,
     outside_transactions,
+    permitted,
     routed,
     durable,
     in_subscriber_mode,
@@ -126,7 +134,7 @@ def gates_of(command: Command) -> tuple[Gate, ...]:
     if not command.flags & Flags.PROTECTED:
         without.add(protected)
     if command.flags & Flags.NO_AUTH:
-        without.add(authenticated)
+        without |= {authenticated, permitted}
     if not command.flags & Flags.NO_MULTI:
         without.add(outside_transactions)
     if not command.keys and command.name != "exec":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ..acl.selector import Reason
 from ..commands.connection import mode_of
 from ..commands.host import Facts
 from ..commands.spec import TABLE
@@ -116,6 +117,9 @@ def _loading(progress: LoadProgress, now: int) -> Fields:
     yield "loading_eta_seconds", progress.seconds_left(now)
 
 
+_REASONS: Final = {Reason.AUTH: "auth", Reason.COMMAND: "cmd", Reason.KEY: "key", Reason.CHANNEL: "channel"}
+
+
 def _stats(engine: Engine, facts: Facts) -> Fields:
     stats = engine.stats
     hits, misses = engine.hits_and_misses()
@@ -174,6 +178,8 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "client_output_buffer_limit_disconnections", stats.output_limit_disconnections
     yield "reply_buffer_shrinks", 0
     yield "reply_buffer_expands", 0
+    for reason, count in engine.access.denied.items():
+        yield f"acl_access_denied_{_REASONS[reason]}", count
 
 
 def _replication(engine: Engine, facts: Facts) -> Fields:

@@ -66,10 +66,6 @@ AWAITED: Final[dict[str, str]] = {
         "script|debug script|help script|flush script|kill script|load script|exists"
     ),
     "slot migration": "migrate",
-    "users and rights": (
-        "acl acl|list acl|deluser acl|help acl|dryrun acl|cat acl|getuser acl|whoami acl|load acl|log acl|genpass "
-        "acl|users acl|save acl|setuser"
-    ),
 }
 
 

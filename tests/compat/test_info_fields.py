@@ -20,6 +20,10 @@ OURS: Final = {
     "python_version": "what runs us",
     "client_query_buffer_limit_disconnections": "Redis 7.4",
     "client_output_buffer_limit_disconnections": "Redis 7.4",
+    "acl_access_denied_auth": "Redis 7.2",
+    "acl_access_denied_cmd": "Redis 7.2",
+    "acl_access_denied_key": "Redis 7.2",
+    "acl_access_denied_channel": "Redis 7.2",
 }
 #: Fields that depend on something that is not built yet, by what will bring them.
 AWAITED: Final = {

@@ -39,6 +39,7 @@ class FakeWorld:
         self.asked: list[tuple[str, Any]] = []
         self.woken: list[Session] = []
         self.engine: Engine | None = None
+        self.users_file: str | None = None
         self.known: Facts = some_facts(BEGIN)
         self.disk_full = False
 
@@ -96,6 +97,20 @@ class FakeWorld:
     def sleep(self, seconds: float) -> None:
         """DEBUG SLEEP."""
         self.asked.append(("sleep", seconds))
+
+    def secret(self, count: int) -> bytes:
+        """Always the same."""
+        return bytes(index % 256 for index in range(count))
+
+    def read_users(self) -> str:
+        """What a test has put into ``users_file``; without it there is no file."""
+        if self.users_file is None:
+            raise FileNotFoundError(2, "No such file or directory")
+        return self.users_file
+
+    def write_users(self, text: str) -> None:
+        """ACL SAVE."""
+        self.users_file = text
 
     def facts(self) -> Facts:
         """What a test has put into ``known``."""

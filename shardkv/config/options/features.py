@@ -76,11 +76,9 @@ class Scripts(Table, title="scripts"):
 class Access(Table, title="access control"):
     """Users."""
 
-    aclfile = Option(Text(kept=True), "", "A file with users.", mutable=IMMUTABLE, awaits="access control")
-    acl_pubsub_default = Option(
-        Choice("allchannels", "resetchannels"), "resetchannels", "The channels of a new user.", awaits="access control"
-    )
-    acllog_max_len = Option(Integer(0, LONG_MAX), 128, "How many refusals are remembered.", awaits="access control")
+    aclfile = Option(Text(kept=True), "", "A file with users.", mutable=IMMUTABLE)
+    acl_pubsub_default = Option(Choice("allchannels", "resetchannels"), "resetchannels", "The channels of a new user.")
+    acllog_max_len = Option(Integer(0, LONG_MAX), 128, "How many refusals are remembered.")
 
 
 class Tls(Table, title="TLS"):
@@ -129,7 +127,6 @@ class Directives(Table, title="directives"):
         mutable=IMMUTABLE,
         file_only=True,
         sensitive=True,
-        awaits="access control",
     )
     loadmodule = Option(
         Refused("modules are not supported: shardkv cannot load code made for redis-server"),
