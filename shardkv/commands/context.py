@@ -189,9 +189,17 @@ class Context:
 
     def database(self, index: int) -> Database:
         """Another database, at the same time. Raises ReplyError out of range."""
-        database = self.host.database(index)
-        database.now = self.now
-        return database
+        return self.host.database(index)
+
+    @property
+    def obeying(self) -> bool:
+        """Whether this is from a log or a primary's stream, whose word is law: what it says is exact, and nothing has
+        expired before it says so."""
+        return not self.db.now
+
+    def passed(self, at: int) -> bool:
+        """Whether a time that is being set has come already. Never in what is obeyed."""
+        return at <= self.db.now
 
     def call(self, words: list[bytes]) -> Any:
         """Run another request inside this one."""

@@ -108,7 +108,7 @@ def _restore(ctx: Context, words: list[bytes]) -> Simple:
             expires_at -= _INT64  # where Redis's sum ends up: long ago
     if there:
         ctx.delete(name, None)
-    if expires_at and expires_at <= ctx.now:
+    if expires_at and ctx.passed(expires_at):
         if there:
             ctx.touch(name, "del")
             ctx.replicate(b"DEL", name)

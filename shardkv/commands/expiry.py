@@ -95,13 +95,13 @@ def _expire(ctx: Context, words: list[bytes], *, scale: int, base: int) -> int:
         raise invalid_expiry(ctx)
     if ctx.peek(name) is None or (conditions and not _hold(conditions, ctx.db.expiry(name), at)):
         return 0
-    if at <= ctx.now:
+    if ctx.passed(at):
         ctx.delete(name)
         ctx.replicate(b"DEL", name)
     else:
         ctx.expire_at(name, at)
         ctx.touch(name, "expire")
-        ctx.replicate(b"PEXPIREAT", name, b"%d" % at)
+        ctx.replicate(b"PEXPIREAT", name, b"%d" % at, *words[3:])
     return 1
 
 

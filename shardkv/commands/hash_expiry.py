@@ -164,7 +164,7 @@ def set_times(
     What became of each: -2 no such field, 0 the condition (NX, XX, GT, LT or nothing) does not hold, 1 set, 2 deleted,
     since the time has come already.
     """
-    past = at <= ctx.now
+    past = ctx.passed(at)
     answers: list[int] = []
     for field in fields:
         if field not in held:

@@ -41,7 +41,7 @@ def find_hash(ctx: Context, name: bytes, fields: Sequence[bytes] | None = None) 
 
 def without_expired(ctx: Context, name: bytes, held: HashValue, fields: Sequence[bytes] | None) -> HashValue | None:
     """The hash with those of ``fields`` (None: all) taken out that have expired; None if that was the last of it."""
-    now = ctx.now
+    now = ctx.db.now
     first = held.next_expiry
     if first is None or first >= now:
         return held

@@ -124,8 +124,8 @@ def _read_threshold(options: TrimOptions, words: list[bytes], at: int, *, length
 
 def _limit(ctx: Context, options: TrimOptions, given: int | None) -> int:
     """How many entries may go at most. Raises ReplyError for a LIMIT on an exact trim."""
-    if ctx.session.is_primary:
-        return 0  # the primary has found out already what is to go, and says it exactly
+    if ctx.obeying:
+        return 0  # it was found out already what is to go, and is said exactly
     if given is not None:
         if not options.approximately:
             raise ReplyError("ERR syntax error, LIMIT cannot be used without the special ~ option")

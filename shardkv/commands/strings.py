@@ -405,7 +405,7 @@ def getex(ctx: Context, words: list[bytes]) -> bytes | None:
         return None
     at = options.expires_at(ctx)
     if at is not None:
-        if options.absolute and at <= ctx.now:
+        if options.absolute and ctx.passed(at):
             ctx.delete(name)
             ctx.replicate(b"DEL", name)
         else:

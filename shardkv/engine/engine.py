@@ -70,6 +70,7 @@ class Engine:
         self.next_session = 1
         self.stats = Stats()
         self.now = 0
+        self.horizon = 0  #: what should have ended before this has expired
         self.calm = True
         self.attentive = False
         self.loading = False
@@ -131,7 +132,7 @@ class Engine:
             database.attended = self.attentive
             self.opened.append(database)
             self.cycles[index] = ExpireCycle(database)
-        database.now = self.now
+        database.now = self.horizon
         database.clock = self.now // 1000
         return database
 
@@ -165,13 +166,15 @@ class Engine:
 
     # ---- requests
 
-    def begin(self, now: int) -> None:
-        """A new batch: every request until the next call sees this time (Unix milliseconds)."""
+    def begin(self, now: int, *, obeying: bool = False) -> None:
+        """A new batch: every request until the next call sees this time (Unix milliseconds). ``obeying``: what comes is
+        a log, or a primary's stream, and a key's time is over when that says so, and not before."""
         self.now = now
+        self.horizon = horizon = 0 if obeying else now
         self.context.now = now
         self.messages.running = None
         for database in self.opened:
-            database.now = now
+            database.now = horizon
             database.clock = now // 1000
 
     def run(self, session: Session, requests: list[list[bytes]]) -> None:

@@ -67,7 +67,7 @@ class Database:
         self.filled = 0  #: the largest slot seen, for weighing random picks
         self.live: list[int] = []  #: the slots that hold keys, in no order
         self.place: dict[int, int] = {}  #: where in ``live`` a slot stands
-        self.now = 0  #: the time of the batch that is running
+        self.now = 0  #: what should have ended before this has expired: the batch's time, or 0 where another decides
         self.clock = 0  #: the same in seconds
         self.misses = 0  #: of the tuned commands, which count as hits at first
         self.dirty = 0
