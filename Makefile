@@ -71,7 +71,7 @@ spec: setup ## commands as specifications, in process
 
 .PHONY: sim
 sim: setup ## simulated clusters; NODES=1000 SEED=7 choose one
-	$(if $(SEED),SHARDKV_SEED=$(SEED) )$(if $(NODES),SHARDKV_SIM_NODES=$(NODES) )$(PYTEST) tests/sim $(ARGS)
+	$(if $(SEED),SEED=$(SEED) )$(if $(NODES),NODES=$(NODES) )$(PYTEST) tests/sim $(ARGS)
 
 .PHONY: compat
 compat: setup tools ## against the frozen tables and the real redis-server

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from shardkv.cluster import nodesconf
-from shardkv.cluster.events import Reconfigured
+from shardkv.cluster.events import Progress, Reconfigured
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId
 from shardkv.cluster.orders import Order
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: The bus port is this much above the client port unless ``cluster-port`` says otherwise.
 BUS_PORT_OFFSET = 10_000
 HIGHEST_PORT = 65_535
+#: How often the machine is told how the data stand; and while an ordered failover waits for it.
+PROGRESS_SECONDS = 0.1
+HURRIED_SECONDS = 0.001
 
 
 class NodesFileFault(Exception):
@@ -103,6 +106,7 @@ class ClusterNode:
             persist=self._persist,
             route=self._route,
             follow=self._follow,
+            pause_writes=self._pause_writes,
             drop_slots=self._drop_slots,
             deliver=self._publish,
             log=self._log,
@@ -140,8 +144,17 @@ class ClusterNode:
         """Serve the bus and the machine's deadlines until cancelled."""
         async with trio.open_nursery() as nursery:
             await nursery.start(self.bus.run, self._listening)
+            self.driver.submit(self._progress())
             nursery.start_soon(self.driver.run)
+            nursery.start_soon(self._tell_progress)
             task_status.started()
+
+    async def _tell_progress(self) -> None:
+        """Keep the machine informed of how this node's data stand."""
+        while True:
+            await trio.sleep(HURRIED_SECONDS if self.machine.hurried else PROGRESS_SECONDS)
+            self.driver.submit(self._progress())
+            self._reactor.flush_woken()
 
     def close(self) -> None:
         """Write nodes.conf a last time and give the lock back."""
@@ -179,6 +192,18 @@ class ClusterNode:
         """Replication does not exist yet: a replica is attached in the view, and redirects its clients to the
         primary."""
 
+    def _pause_writes(self, seconds: float) -> None:
+        """Hold writes back for a replica that is about to take over, and say where they stopped."""
+        if seconds:
+            self._engine.pause(clock.unix_ms() + int(seconds * 1000), writes_only=True)
+            self.driver.submit(self._progress())
+        else:
+            self._engine.unpause()
+
+    def _progress(self) -> Progress:
+        """How this node's data stand now."""
+        return Progress(0, sum(database.size for database in self._engine.opened))
+
     def _drop_slots(self, slots: tuple[int, ...]) -> None:
         for database in self._engine.databases:
             if database is not None:
@@ -200,6 +225,8 @@ class ClusterNode:
             allow_pubsubshard_when_down=config.cluster_allow_pubsubshard_when_down,
             allow_replica_migration=config.cluster_allow_replica_migration,
             no_failover=config.cluster_replica_no_failover,
+            validity_factor=config.cluster_replica_validity_factor,
+            migration_barrier=config.cluster_migration_barrier,
             preferred_endpoint=Endpoint(config.cluster_preferred_endpoint_type),
             announce_ip=config.cluster_announce_ip,
             announce_port=config.cluster_announce_port or config.port,  # CONFIG SET port may have moved us

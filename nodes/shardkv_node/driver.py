@@ -22,6 +22,7 @@ from shardkv.cluster.effects import (
     Follow,
     Level,
     Log,
+    PauseWrites,
     Persist,
     Route,
     Send,
@@ -75,6 +76,7 @@ class ClusterDriver:
         persist: Callable[[ClusterView], None],
         route: Callable[[ClusterView], None],
         follow: Callable[[NodeId | None], None],
+        pause_writes: Callable[[float], None],
         drop_slots: Callable[[tuple[int, ...]], None],
         deliver: Callable[[bytes, bytes, bool], None],
         log: Callable[[Level, str], None],
@@ -87,6 +89,7 @@ class ClusterDriver:
         self._persist = persist
         self._route = route
         self._follow = follow
+        self._pause_writes = pause_writes
         self._drop_slots = drop_slots
         self._publish = deliver
         self._log = log
@@ -153,6 +156,8 @@ class ClusterDriver:
                 self._route(view)
             case Follow(primary):
                 self._follow(primary)
+            case PauseWrites(seconds):
+                self._pause_writes(seconds)
             case DropSlots(slots):
                 self._drop_slots(slots)
             case Deliver(channel, payload, sharded):

@@ -16,12 +16,14 @@ from shardkv.resp.replies import OK, Reply, Simple
 from .claims import announce, bump_alone
 from .core import Core
 from .effects import Persist
+from .manual import fail_over
 from .messages import Publish, PublishShard
 from .nodes import ALL_SLOTS, HANDSHAKE, Node, NodeId, bitmap_of_range, ranges_of
 from .orders import (
     AddSlots,
     BumpEpoch,
     DelSlots,
+    Failover,
     FlushSlots,
     ForgetNode,
     MeetNode,
@@ -264,6 +266,7 @@ _PERFORMERS: Final[dict[type, Callable[[Core, Any], Reply]]] = {
     MeetNode: _meet,
     ForgetNode: _forget,
     Replicate: _replicate,
+    Failover: fail_over,
     ResetNode: _reset,
     AddSlots: _add_slots,
     DelSlots: _del_slots,

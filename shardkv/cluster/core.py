@@ -14,11 +14,13 @@ from .effects import Connect, Disconnect, Effect, Follow, Level, Log, Send
 from .messages import COUNTER_NAMES, Header, Message
 from .nodes import HANDSHAKE, MYSELF, PFAIL, Node, NodeId, pack_bitmap
 from .peers import Peer
+from .standing import Standing
 from .view import ClusterView
 
 if TYPE_CHECKING:
     from random import Random
 
+    from .election import Candidacy
     from .settings import Settings
 
 _LONGEST_REDIAL = 1.0
@@ -35,7 +37,27 @@ class Core:
         self.started = now
         self.out: list[Effect] = []
         self.offset = 0
+        self.keys = 0
         self.mflags = 0
+        self.standing = Standing()
+        self.candidacy: Candidacy | None = None
+        self.election_due = float("inf")
+        self.last_vote: tuple[int, NodeId] = (0, "")
+        self.complained_at = float("-inf")
+        self.takeover_ordered = False
+        self.manual_until: float | None = None
+        self.manual_target: int | None = None
+        self.pausing_for: NodeId | None = None
+        self.hesitating = bool(view.me.slots and view.replicas_of(view.myself))
+        self.aside_for: NodeId | None = None
+        self.insist_at = now
+        self.watch_due = now
+        self.alerted = False
+        self.adopt_due = now
+        self.partners: dict[NodeId, None] = {}
+        self.partners_of: object = None
+        self.voted = view.me.votes
+        self.granted_until = float("-inf")
         self.peers: dict[NodeId, Peer] = {}
         self.ids: list[NodeId] = []
         self.suspects: dict[NodeId, None] = {}
@@ -160,7 +182,9 @@ class Core:
         peer.link, peer.link_up = None, False
         peer.redials = 0 if was_up else peer.redials + 1
         peer.redial_at = self.now + min(0.1 * 2 ** min(peer.redials, 10), _LONGEST_REDIAL)
-        self.look_after(peer, peer.redial_at)
+        if not self.now < peer.due < peer.redial_at:
+            # Else it is looked after before: a dial that fails must not put off the suspicion.
+            self.look_after(peer, peer.redial_at)
 
     def send(self, link: int, message: Message) -> None:
         """Queue a message on a link and count it."""
@@ -186,13 +210,14 @@ class Core:
             self.view = self.view.promote(self.view.myself)
         else:
             self.view = self.view.follow(self.view.myself, primary)
+        self.standing.forget()
         self.out.append(Follow(primary))
 
     @property
     def header(self) -> Header:
         """What this node says of itself in every message; the same object while nothing in it changes."""
         view, me, speaks_for = self.view, self.view.me, self.view.my_shard_primary
-        key = (me, speaks_for, view.current_epoch, view.state, self.offset, self.mflags, self.settings)
+        key = (me, speaks_for, view.current_epoch, view.state, self.offset, self.keys, self.mflags, self.settings)
         if self._header is None or key != self._header_of:
             if self._packed[0] != speaks_for.slots:
                 self._packed = (speaks_for.slots, pack_bitmap(speaks_for.slots))
@@ -214,5 +239,6 @@ class Core:
                 shard_id=me.shard_id,
                 hostname=me.hostname,
                 human_nodename=me.human_nodename,
+                keys=self.keys,
             )
         return self._header

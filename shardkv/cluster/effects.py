@@ -22,6 +22,9 @@ on which the question came, and only the node that dialled a link sends question
 ``Follow``
     Become a replica of this node (its address: ``machine.view.nodes[primary]``); None: become a primary. Repeated when
     the primary's address changes: reconnect then.
+``PauseWrites``
+    Hold clients' writes back (reads go on) for at most ``seconds``, then say at once by ``Progress`` what the offset
+    is: nothing may be written after it. 0: the pause is over.
 ``DropSlots``
     These slots belong to others now: delete their keys, if there are any.
 ``Answer``
@@ -94,6 +97,13 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseWrites:
+    """Hold writes back for at most so long, for a replica that is about to take over; 0: go on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class DropSlots:
     """Delete the keys of these slots (ascending)."""
 
@@ -125,4 +135,6 @@ class Log:
     text: str
 
 
-Effect: TypeAlias = Persist | Connect | Disconnect | Send | Route | Follow | DropSlots | Answer | Deliver | Log
+Effect: TypeAlias = (
+    Persist | Connect | Disconnect | Send | Route | Follow | PauseWrites | DropSlots | Answer | Deliver | Log
+)

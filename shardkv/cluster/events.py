@@ -54,9 +54,20 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """This node's replication offset is now ``offset`` (told as often as convenient, about once a second)."""
+    """How this node's data stand; told ten times a second, and at once after ``PauseWrites`` and while
+    ``machine.hurried``.
+
+    ``offset`` is the replication offset: of a primary, what it has written; of a replica, what it has applied; of a
+    node that has just started, that of the snapshot it loaded (0: unknown). ``keys``: how many keys it holds.
+    ``silence``: for a replica, the seconds since the last byte of its primary's stream; None as long as it has no
+    whole copy of its primary's data (never synchronised in this life, or a full synchronisation is under way).
+    ``linked``: the replication link is up and the stream flows.
+    """
 
     offset: int
+    keys: int = 0
+    silence: float | None = None
+    linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

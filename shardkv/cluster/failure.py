@@ -11,10 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .core import Core
+from .lease import leased_until
 from .messages import Fail
 from .nodes import ALL_SLOTS, FAIL, FAILING, PFAIL, Node, NodeId
 from .peers import Peer
+from .view import ClusterView
 
+_LOOK_AGAIN = 0.1
 _REPORT_LIFE = 2
 """Node timeouts for which somebody's report that a node fails is worth anything."""
 
@@ -109,30 +112,47 @@ def assess(core: Core) -> None:
     """Decide whether this node may serve clients, and when to think again (``core.health_due``)."""
     view, settings, now = core.view, core.settings, core.now
     core.health_due = float("inf")
+    if view.me.votes and not core.voted:
+        # Just made a primary by vote or order: that is a lease, too.
+        core.granted_until = now + settings.node_timeout
+    core.voted = view.me.votes
     waiting_from_start = core.started + settings.writable_delay
-    if view.me.is_primary and view.state == "fail" and now < waiting_from_start:
-        core.health_due = waiting_from_start
+    if view.me.is_primary and view.state == "fail" and (now < waiting_from_start or core.hesitating):
+        core.health_due = max(waiting_from_start, now + _LOOK_AGAIN)
         return
-    voters = [node for node in view.nodes.values() if node.votes]
-    reachable = sum(1 for node in voters if not node.flags & FAILING)
-    healthy = True
-    if settings.require_full_coverage:
-        covered = 0
-        for node in voters:
-            if not node.failing:
-                covered |= node.slots
-        healthy = covered == ALL_SLOTS
-    if reachable < view.quorum:
+    if _in_minority(core):
         healthy = False
         # Only a change of the view or of time brings us here again: until then we are in a minority.
         core.minority_until = float("inf")
-    elif core.minority_until > now:
-        core.minority_until = now
+    else:
+        healthy = not settings.require_full_coverage or _covered(view) == ALL_SLOTS
+        if core.minority_until > now:
+            core.minority_until = now
     state = "ok" if healthy else "fail"
     if state == view.state:
         return
     if healthy and view.me.is_primary and now < core.minority_until + settings.rejoin_delay:
-        core.health_due = core.minority_until + settings.rejoin_delay
+        core.health_due = min(core.health_due, core.minority_until + settings.rejoin_delay)
         return
     core.log("warning", f"Cluster state changed: {state}")
     core.view = replace(view, state="ok" if healthy else "fail")
+
+
+def _in_minority(core: Core) -> bool:
+    """Whether most primaries with slots are out of reach, or may hold us for dead. Sets when to ask again."""
+    view, now = core.view, core.now
+    reachable = sum(1 for node in view.nodes.values() if node.votes and not node.flags & FAILING)
+    if not view.me.votes:
+        return reachable < view.quorum
+    until = max(leased_until(core), core.granted_until)
+    core.health_due = until if now < until else now + _LOOK_AGAIN
+    return reachable < view.quorum or now >= until
+
+
+def _covered(view: ClusterView) -> int:
+    """The slots whose owner has not failed."""
+    covered = 0
+    for node in view.nodes.values():
+        if node.votes and not node.failing:
+            covered |= node.slots
+    return covered

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .core import Core
 from .failure import hear_report
-from .messages import GossipEntry, Meet, Ping
+from .messages import GossipEntry, Meet, Ping, Pong
 from .nodes import FAILING, HANDSHAKE, MASTER, MYSELF, NOADDR, PFAIL, SLAVE, UNKNOWN_YET, Node, NodeId
 from .peers import Peer
 from .sound import sound_entry, sound_id
@@ -27,6 +27,26 @@ def ping(core: Core, peer: Peer) -> None:
     peer.last_ping = core.now
     if not peer.ping_sent:
         peer.ping_sent = core.now
+
+
+def ping_lightly(core: Core, peer: Peer) -> None:
+    """Ask a peer whether it is there, without gossip, and get none back."""
+    assert peer.link is not None
+    core.send(peer.link, Ping(core.header))
+    peer.last_ping = core.now
+    if not peer.ping_sent:
+        peer.ping_sent = core.now
+
+
+def tell_replicas(core: Core, primary: Node) -> None:
+    """Tell the replicas of a primary that we suspect it, at once: it is for them to act when a majority does."""
+    if not (core.view.me.votes and primary.slots):
+        return
+    news = Pong(core.header, (_entry(core.view.nodes[primary.id], core.peers[primary.id]),))
+    for replica in core.view.replicas_of(primary.id):
+        peer = core.peers.get(replica.id)
+        if peer is not None and peer.link is not None and peer.link_up:
+            core.send(peer.link, news)
 
 
 def ping_somebody(core: Core) -> None:
@@ -82,6 +102,8 @@ def absorb(core: Core, sender: Node | None, entries: tuple[GossipEntry, ...]) ->
                 _note_stranger(core, entry, strangers)
             continue
         failing = entry.flags & FAILING
+        if peer.seen_alive < entry.pong_received <= latest:
+            peer.seen_alive = entry.pong_received
         if (failing or peer.reports) and votes and sender is not None and peer.id != sender.id:
             hear_report(core, sender, peer, entry.flags)
         if failing:

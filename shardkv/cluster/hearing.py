@@ -12,13 +12,31 @@ from dataclasses import replace
 from .claims import hear_claims, hear_update, learn_epochs, settle_collision
 from .core import Core
 from .effects import Deliver, Follow
+from .election import hear_request, hear_vote
 from .events import Received
 from .failure import hear_verdict, trust
 from .gossip import absorb, compose, forget_too, forgotten, ping
-from .messages import Fail, Header, Meet, Ping, Pong, Publish, PublishShard, Update
+from .manual import hear_mfstart, hear_paused, hear_step_aside
+from .messages import (
+    FORCEACK,
+    Alert,
+    AuthAck,
+    AuthRequest,
+    Fail,
+    Header,
+    Meet,
+    MfStart,
+    Ping,
+    Pong,
+    Publish,
+    PublishShard,
+    StepAside,
+    Update,
+)
 from .nodes import FAILING, HANDSHAKE, MASTER, NOADDR, NOFAILOVER, SLAVE, Node
 from .peers import Peer
 from .sound import sound_address, sound_header
+from .watch import hear_alert
 
 _NUDGE_EVERY = 1.0
 """A failing node that is heard of again is pinged at once, but no oftener than this many seconds."""
@@ -47,6 +65,17 @@ def hear(core: Core, event: Received) -> None:
         hear_verdict(core, header.sender, message.node)
     elif isinstance(message, Update):
         hear_update(core, message)
+    elif isinstance(message, AuthRequest):
+        _learn(core, peer, header, link)
+        hear_request(core, peer, header, bool(header.mflags & FORCEACK), link)
+    elif isinstance(message, AuthAck):
+        hear_vote(core, peer, header)
+    elif isinstance(message, MfStart):
+        hear_mfstart(core, peer)
+    elif isinstance(message, Alert):
+        hear_alert(core, peer)
+    elif isinstance(message, StepAside):
+        hear_step_aside(core, peer.id)
     elif isinstance(message, Publish | PublishShard):
         core.out.append(Deliver(message.channel, message.payload, isinstance(message, PublishShard)))
 
@@ -54,6 +83,10 @@ def hear(core: Core, event: Received) -> None:
 def _note_speaker(core: Core, peer: Peer, link: int, header: Header) -> None:
     peer.data_received = core.now
     peer.offset = header.offset
+    peer.keys = header.keys
+    if peer.id == core.view.me.primary:
+        core.standing.told(core.now, header.offset, core.offset)
+        hear_paused(core, header)
     if link < 0 and peer.inbound != link:
         peer.inbound = link
         core.inbound[link] = peer.id
@@ -71,7 +104,9 @@ def _hear_pulse(core: Core, event: Received, message: Ping | Meet | Pong, known:
         if isinstance(message, Meet) and not known:
             _greet(core, event, header)
             absorb(core, None, message.gossip)
-        core.send(link, Pong(core.header, compose(core, header.sender), forgotten(core), recognised=known))
+        # Who asks without gossip wants a sign of life only.
+        news = compose(core, header.sender) if message.gossip or not known else ()
+        core.send(link, Pong(core.header, news, forgotten(core), recognised=known))
     if link > 0 and not _identify(core, event, header):
         return
     peer = core.peers.get(header.sender)
@@ -92,6 +127,7 @@ def _hear_pulse(core: Core, event: Received, message: Ping | Meet | Pong, known:
 
 def _answered(core: Core, peer: Peer, pong: Pong) -> None:
     peer.pong_received = core.now
+    peer.acked = peer.ping_sent or peer.acked
     peer.ping_sent = 0.0
     peer.redials = 0
     if pong.recognised:

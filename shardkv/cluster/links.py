@@ -16,7 +16,8 @@ from heapq import heappop
 
 from .core import Core
 from .failure import suspect
-from .gossip import ping, ping_somebody
+from .gossip import ping, ping_somebody, tell_replicas
+from .lease import partners
 from .nodes import FAILING, HANDSHAKE, NOADDR, Node
 from .peers import Peer
 
@@ -77,6 +78,7 @@ def _look(core: Core, peer: Peer) -> None:
         core.dial(peer)
     if peer.ping_sent and not node.flags & (FAILING | HANDSHAKE) and core.now >= _silent_since(peer) + timeout:
         suspect(core, peer)
+        tell_replicas(core, node)
     moment = _next_look(core, core.view.nodes[peer.id], peer, timeout)
     if moment < _NEVER:
         core.look_after(peer, max(moment, core.now + _AGAIN))
@@ -85,7 +87,7 @@ def _look(core: Core, peer: Peer) -> None:
 def _check_link(core: Core, peer: Peer, timeout: float) -> None:
     """Ping on the link if it is time, or give it up if a ping on it stays unanswered."""
     if not peer.ping_sent:
-        if core.now >= peer.pong_received + timeout / 2:
+        if core.now >= _ping_due(core, peer, timeout):
             if peer.link_up:
                 ping(core, peer)
             else:
@@ -95,11 +97,19 @@ def _check_link(core: Core, peer: Peer, timeout: float) -> None:
         peer.redial_at = core.now
 
 
+def _ping_due(core: Core, peer: Peer, timeout: float) -> float:
+    """When to ask next. What gossip says of a partner of our lease is not enough: it has to answer us."""
+    answered = min(peer.acked, peer.pong_received) if peer.id in partners(core) else peer.pong_received
+    return answered + timeout / 2
+
+
 def _silent_since(peer: Peer) -> float:
     return max(peer.ping_sent, peer.data_received)
 
 
 def _link_stale_at(peer: Peer, timeout: float) -> float:
+    if not peer.link_up:
+        return peer.link_since + timeout  # a dial that hangs, whatever the peer says on its own link
     return max(peer.link_since + timeout, _silent_since(peer) + timeout / 2)
 
 
@@ -111,7 +121,7 @@ def _next_look(core: Core, node: Node, peer: Peer, timeout: float) -> float:
         if peer.link_up:
             moments.append(peer.last_ping + _GREET_EVERY)
     elif peer.link is not None:
-        moments.append(_link_stale_at(peer, timeout) if peer.ping_sent else peer.pong_received + timeout / 2)
+        moments.append(_link_stale_at(peer, timeout) if peer.ping_sent else _ping_due(core, peer, timeout))
     if peer.link is None and not node.flags & NOADDR:
         moments.append(peer.redial_at)
     if peer.ping_sent and not node.flags & (FAILING | HANDSHAKE):

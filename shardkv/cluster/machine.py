@@ -21,8 +21,10 @@ numbered by the machine, accepted ones by the bus (negative). A node met by addr
 HANDSHAKE until it has answered on the dialled link and told its own.
 
 The rooms: ``links`` (whom to dial and ping, and when), ``gossip`` (what to tell and to believe about others),
-``failure`` (suspicion, majority, cluster state), ``claims`` (slots and epochs), ``hearing`` (what a message does),
-``administration`` (what the operator orders). They share one ``Core`` and know nothing of this module.
+``failure`` (suspicion, majority, cluster state), ``lease`` (until when a primary may write), ``claims`` (slots and
+epochs), ``watch``, ``standing`` and ``election`` (how a replica notices, weighs itself, and takes over), ``manual``
+(failovers by order, primaries that step aside), ``adoption`` (replicas that go where one is missing), ``hearing`` (what
+a message does), ``administration`` (what the operator orders). They share one ``Core`` and know nothing of this module.
 
 Sending may fail: any message may be lost, doubled or late, any link may break, any node may stop and come back with its
 nodes.conf. All that is asked of the world is that an effect is performed before those after it.
@@ -37,20 +39,29 @@ from shardkv.errors import ReplyError
 from shardkv.resp.replies import Reply
 
 from .administration import known, perform
+from .adoption import adopt
 from .core import Core
 from .effects import Answer, Effect, Follow, Persist, Route
+from .election import campaign
 from .events import Event, LinkLost, LinkUp, Ordered, Progress, Received, Reconfigured, Tick
 from .failure import assess, reports
 from .hearing import hear
+from .lease import leased_until
 from .links import deadline, link_lost, link_up, tend
+from .manual import tell_where_stopped, tend_manual, weigh
 from .messages import COUNTER_NAMES
 from .nodes import NOFAILOVER, PFAIL, NodeId
 from .peers import Liveness
 from .settings import Settings
 from .view import ClusterView
+from .watch import watch
 
 if TYPE_CHECKING:
     from random import Random
+
+
+_PATIENCE = 5
+"""Node timeouts for which a restarted primary waits for a better replica to take over."""
 
 
 class ClusterMachine:
@@ -79,7 +90,30 @@ class ClusterMachine:
     @property
     def deadline(self) -> float:
         """When it wants its next ``Tick``. May lie in the past: then at once."""
-        return min(deadline(self._core), self._core.health_due) if self._started else self._core.started
+        core = self._core
+        if not self._started:
+            return core.started
+        due = min(deadline(core), core.health_due)
+        if core.view.me.is_replica:
+            due = min(due, core.election_due, core.watch_due, core.adopt_due)
+        return due if core.manual_until is None else min(due, core.manual_until)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the next ``Progress`` is awaited: an ordered failover waits for this replica to catch up."""
+        return self._core.manual_until is not None and self._core.view.me.is_replica
+
+    @property
+    def hesitates(self) -> bool:
+        """Whether this primary, just restarted, still finds out whether its replicas hold more than it does: until
+        then it must not feed them."""
+        return self._core.hesitating
+
+    @property
+    def leased_until(self) -> float:
+        """Until when this node may accept writes, by what it knows now; for ever if it is no primary with slots."""
+        core = self._core
+        return max(leased_until(core), core.granted_until) if core.view.me.votes else float("inf")
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in what happened at ``now`` and return what must be done about it, in order."""
@@ -100,15 +134,42 @@ class ClusterMachine:
         elif isinstance(event, Ordered):
             core.out.append(Answer(event.ticket, self._obey(event)))
         elif isinstance(event, Progress):
-            core.offset = event.offset
+            self._progress(event)
         elif isinstance(event, Reconfigured):
             core.settings = event.settings
             self._announce_self()
             core.health_due = core.now
+        tend_manual(core)
+        if core.view.me.is_replica:
+            watch(core)
+            campaign(core)
+            adopt(core)
+        if core.hesitating:
+            self._hesitate()
         if core.view is not self._assessed or core.now >= core.health_due:
             assess(core)
             self._assessed = core.view
         return self._effects(before, starting)
+
+    def _progress(self, event: Progress) -> None:
+        core = self._core
+        core.offset, core.keys = event.offset, event.keys
+        if core.view.me.is_replica:
+            core.standing.progressed(core.now, event.offset, event.silence, event.linked)
+        elif core.pausing_for is not None:
+            tell_where_stopped(core)
+
+    def _hesitate(self) -> None:
+        """Just restarted: go on hesitating as long as a replica holds more, or may turn out to."""
+        core = self._core
+        weigh(core)
+        waited = core.now - core.started
+        resigned = waited >= _PATIENCE * core.settings.node_timeout + core.settings.writable_delay
+        if not core.view.me.votes or resigned or (waited >= core.settings.writable_delay and core.aside_for is None):
+            if core.view.me.votes and core.aside_for is not None:
+                core.log("warning", f"Replica {core.aside_for} holds more than I do but did not take over: serving.")
+            core.hesitating = False
+            core.health_due = core.now
 
     def _obey(self, event: Ordered) -> Reply:
         try:

@@ -44,6 +44,8 @@ class Header:
     shard_id: str
     hostname: str
     human_nodename: str
+    keys: int = 0
+    """How many keys it holds."""
 
 
 @dataclass(slots=True)
@@ -149,7 +151,23 @@ class MfStart:
     header: Header
 
 
-Message: TypeAlias = Ping | Pong | Meet | Fail | Publish | AuthRequest | AuthAck | Update | MfStart | PublishShard
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """My primary does not answer me: ping it at once, so that you know as soon as I do."""
+
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class StepAside:
+    """You, my replica, hold more than I could restore after my restart: take my place."""
+
+    header: Header
+
+
+Message: TypeAlias = (
+    Ping | Pong | Meet | Fail | Publish | AuthRequest | AuthAck | Update | MfStart | PublishShard | Alert | StepAside
+)
 
 MESSAGES: Final[dict[int, type[Message]]] = {
     0: Ping,
@@ -162,8 +180,10 @@ MESSAGES: Final[dict[int, type[Message]]] = {
     7: Update,
     8: MfStart,
     10: PublishShard,
+    64: Alert,
+    65: StepAside,
 }
-"""Types by code. The codes are Redis's (9, MODULE, is not used here) and never change their meaning."""
+"""Types by code. Up to 10 the codes are Redis's (9, MODULE, is not used here); none ever changes its meaning."""
 
 CODES: Final[dict[type, int]] = {kind: code for code, kind in MESSAGES.items()}
 
@@ -178,5 +198,7 @@ COUNTER_NAMES: Final[dict[type, str]] = {
     Update: "update",
     MfStart: "mfstart",
     PublishShard: "publishshard",
+    Alert: "alert",
+    StepAside: "step-aside",
 }
 """The names under which CLUSTER INFO counts messages, in its order."""

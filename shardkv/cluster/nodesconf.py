@@ -14,6 +14,7 @@ from .nodes import (
     FLAG_NAMES,
     HANDSHAKE,
     MASTER,
+    MIGRATE_TO,
     MYSELF,
     PFAIL,
     SLAVE,
@@ -180,6 +181,8 @@ class _Reader:
             )
             for node in self.nodes.values()
         }
+        for primary in dict.fromkeys(node.primary for node in nodes.values() if node.primary is not None):
+            nodes[primary] = replace(nodes[primary], flags=nodes[primary].flags | MIGRATE_TO)
         me = nodes[myself[0]]
         top = max(self.epochs["currentEpoch"], *(node.config_epoch for node in nodes.values()), 0)
         return ClusterView(

@@ -100,6 +100,14 @@ class Replicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Failover:
+    """CLUSTER FAILOVER [FORCE|TAKEOVER]. ``force``: without the primary; ``takeover``: without a vote either."""
+
+    force: bool = False
+    takeover: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SetConfigEpoch:
     """CLUSTER SET-CONFIG-EPOCH."""
 
@@ -137,6 +145,7 @@ Order: TypeAlias = (
     | ForgetNode
     | ResetNode
     | Replicate
+    | Failover
     | SetConfigEpoch
     | BumpEpoch
     | SaveConfig

@@ -36,7 +36,17 @@ class Peer:
     pong_received: float = 0.0
     """When it last answered, us or somebody whose gossip we trust."""
     data_received: float = 0.0
+    acked: float = 0.0
+    """When the last ping that it has answered left: it could hear us then."""
+    seen_alive: float = 0.0
+    """When it last answered somebody, by gossip, also of those who hold it for dead by now."""
     offset: int = 0
+    keys: int = 0
+    orphaned_at: float = 0.0
+    """Since when this primary is known to have no replica that works; 0: it has one."""
+    voted_at: float = 0.0
+    """When we last voted for a replica of this primary, and for which."""
+    voted_for: NodeId = ""
     fail_time: float = 0.0
     reports: dict[NodeId, float] = field(default_factory=dict)
     """Who says that it fails, and since when that is known."""

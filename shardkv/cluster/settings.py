@@ -28,6 +28,11 @@ class Settings:
     allow_pubsubshard_when_down: bool = True
     allow_replica_migration: bool = True
     no_failover: bool = False
+    validity_factor: int = 1
+    """How many node timeouts a candidate's data may lack at their end; 0: any."""
+    migration_barrier: int = 1
+    manual_failover_timeout: float = 5.0
+    """How long an ordered failover may take before it is called off."""
     preferred_endpoint: Endpoint = Endpoint.IP
     announce_ip: str = ""
     announce_port: int = 0
@@ -44,6 +49,16 @@ class Settings:
     def handshake_timeout(self) -> float:
         """How long a stranger may take to answer a MEET."""
         return max(self.node_timeout, 1.0)
+
+    @property
+    def staleness_limit(self) -> float:
+        """How much of its primary's life a candidate's data may lack; not below what pings can measure."""
+        return max(self.node_timeout, 1.0) * self.validity_factor if self.validity_factor else float("inf")
+
+    @property
+    def watch_interval(self) -> float:
+        """How often a replica asks whether its primary is there."""
+        return min(max(self.node_timeout / 10, 0.1), 1.0)
 
     @property
     def rejoin_delay(self) -> float:

@@ -42,6 +42,7 @@ def sound_header(header: Header) -> bool:
         and 0 <= header.current_epoch < _EPOCH_MAX
         and 0 <= header.config_epoch < _EPOCH_MAX
         and 0 <= header.offset < 1 << 63
+        and 0 <= header.keys < 1 << 63
         and (header.primary is None or (sound_id(header.primary) and header.primary != header.sender))
         and bool(header.flags & MASTER) != bool(header.flags & SLAVE)
         and (header.primary is None or bool(header.flags & SLAVE))

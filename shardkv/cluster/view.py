@@ -11,7 +11,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from .nodes import ALL_SLOTS, HANDSHAKE, MASTER, MYSELF, PFAIL, SLAVE, SLOTS, Node, NodeId, ranges_of, slots_of
+from .nodes import (
+    ALL_SLOTS,
+    HANDSHAKE,
+    MASTER,
+    MIGRATE_TO,
+    MYSELF,
+    PFAIL,
+    SLAVE,
+    SLOTS,
+    Node,
+    NodeId,
+    ranges_of,
+    slots_of,
+)
 
 State: TypeAlias = Literal["ok", "fail"]
 
@@ -141,8 +154,11 @@ class ClusterView:
         return self if len(migrating) == len(self.migrating) else replace(self, migrating=migrating)
 
     def promote(self, node: NodeId) -> ClusterView:
-        """With a node that followed another turned into a primary, without slots."""
-        return self.amend(node, flags=self.nodes[node].flags & ~SLAVE | MASTER, primary=None)
+        """With a node that followed another turned into a primary, without slots. It had siblings, perhaps: it wants
+        replicas."""
+        old = self.nodes[node]
+        wants = MIGRATE_TO if old.primary is not None and node != self.myself else 0
+        return self.amend(node, flags=old.flags & ~SLAVE | MASTER | wants, primary=None)
 
     def follow(self, node: NodeId, primary: NodeId | None) -> ClusterView:
         """With a node turned into a replica of ``primary`` (None: one not known yet). Slots it had are nobody's."""
@@ -152,6 +168,8 @@ class ClusterView:
         view = self.amend(
             node, flags=old.flags & ~MASTER | SLAVE, primary=primary, slots=0, config_epoch=0, shard_id=shard
         )
+        if primary is not None:
+            view = view.flag(primary, on=MIGRATE_TO)
         return replace(view, migrating={}, importing={}) if node == self.myself else view
 
     def bump(self) -> ClusterView:
@@ -202,5 +220,6 @@ class ClusterView:
 
 
 def _sure(node: Node) -> Node:
-    """The node without private suspicion."""
-    return replace(node, flags=node.flags & ~PFAIL) if node.flags & PFAIL else node
+    """The node without private suspicion, and without the flag that follows from its replicas."""
+    private = PFAIL | MIGRATE_TO
+    return replace(node, flags=node.flags & ~private) if node.flags & private else node

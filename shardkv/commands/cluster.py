@@ -389,6 +389,25 @@ def cluster_replicate(ctx: Context, node: bytes) -> Reply:
 
 
 @command(
+    "CLUSTER FAILOVER",
+    maybe(one_of("options", flag("FORCE"), flag("TAKEOVER"))),
+    flags=_ADMIN,
+    group="cluster",
+    since="3.0.0",
+    raw=True,
+)
+def cluster_failover(ctx: Context, words: list[bytes]) -> Reply:
+    """Makes this replica take the place of its primary."""
+    _port(ctx)
+    if len(words) > 3:
+        raise _surplus(words)
+    how = words[2].upper() if len(words) == 3 else b""
+    if how not in (b"", b"FORCE", b"TAKEOVER"):
+        raise SyntaxFault
+    return _order(ctx, orders.Failover(force=how == b"FORCE", takeover=how == b"TAKEOVER"))
+
+
+@command(
     "CLUSTER RESET",
     maybe(one_of("reset-type", flag("HARD"), flag("SOFT"))),
     flags=Flags.ADMIN | Flags.STALE | Flags.NOSCRIPT,

@@ -41,7 +41,11 @@ LATER = {
     "lua-memory-limit": "shardkv",
 }
 # What a row says otherwise than the table, and why.
-DIFFERENT_DEFAULT = {"dir": "the node puts the folder it runs in here, for this package knows of none"}
+DIFFERENT_DEFAULT = {
+    "dir": "the node puts the folder it runs in here, for this package knows of none",
+    "cluster-replica-validity-factor": "a replica that lacks more than a node timeout of writes is not to take over",
+    "cluster-slave-validity-factor": "an alias of it",
+}
 DIFFERENT_VALUES = {"loglevel": "7.2 added nothing"}
 BOUNDS = {
     "INT_MIN": INT_MIN,

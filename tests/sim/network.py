@@ -26,15 +26,16 @@ from shardkv.cluster.effects import (
     Effect,
     Follow,
     Log,
+    PauseWrites,
     Persist,
     Route,
     Send,
 )
-from shardkv.cluster.events import Event, LinkLost, LinkUp, Ordered, Received, Tick
+from shardkv.cluster.events import Event, LinkLost, LinkUp, Ordered, Progress, Received, Tick
 from shardkv.cluster.machine import ClusterMachine
-from shardkv.cluster.messages import Message
+from shardkv.cluster.messages import AuthAck, Message
 from shardkv.cluster.nodes import FAIL, HANDSHAKE, Node
-from shardkv.cluster.orders import AddSlots, MeetNode, Order, SetConfigEpoch
+from shardkv.cluster.orders import AddSlots, MeetNode, Order, Replicate, SetConfigEpoch
 from shardkv.cluster.settings import Settings
 from shardkv.cluster.view import ClusterView
 from shardkv.errors import ReplyError
@@ -48,12 +49,13 @@ _WIRE_MIN, _WIRE_MAX = 0.0005, 0.002
 class Link:
     """One connection: who dialled, who accepted, and the number it has at either end."""
 
-    __slots__ = ("accepted", "acceptor", "dialled", "dialler", "open")
+    __slots__ = ("accepted", "acceptor", "dialled", "dialler", "latest", "open")
 
     def __init__(self, dialler: str, dialled: int, acceptor: str, accepted: int) -> None:
         self.dialler, self.dialled = dialler, dialled
         self.acceptor, self.accepted = acceptor, accepted
         self.open = True
+        self.latest: dict[str, float] = {}
 
     def other(self, name: str) -> tuple[str, int]:
         """The other end and the link's number there."""
@@ -81,6 +83,13 @@ class Host:
     dropped: list[tuple[int, ...]] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     answers: dict[int, Any] = field(default_factory=dict)
+    data: list[int] = field(default_factory=list)
+    """What was written here, in order; the replication offset is its length."""
+    copy_of: str | None = None
+    """The primary whose whole data the replica once had, in this life."""
+    byte_at: float = 0.0
+    """When the last byte of the primary's stream came."""
+    paused_until: float = 0.0
 
 
 class Cluster:
@@ -102,6 +111,12 @@ class Cluster:
         self._tickets = 0
         self.hosts: dict[str, Host] = {}
         self.by_ip: dict[str, Host] = {}
+        self.votes: dict[tuple[str, int], str] = {}
+        self.reigns: dict[tuple[int, int], str] = {}
+        """Who owned a slot in an epoch."""
+        self.writes = 0
+        self.acknowledged: list[int] = []
+        self.flowing = False
         for index in range(count):
             self.add(f"n{index}", Settings(**settings))
 
@@ -122,6 +137,10 @@ class Cluster:
         machine_rng = Random(f"{self.seed}/{host.name}/{host.lives}")
         host.machine = ClusterMachine(host.disk, host.settings, machine_rng, self.now + host.skew)
         host.tick_at = float("inf")
+        host.copy_of = None
+        host.paused_until = 0.0
+        if self.flowing:
+            self._tell_progress(host)
         self._schedule_tick(host)
 
     def form(self, slots_for: Iterable[str] | None = None) -> None:
@@ -143,6 +162,22 @@ class Cluster:
             assert self.order(name, AddSlots(((first, last),))) == OK
         for name in names[1:]:
             self.meet(names[0], name)
+
+    def form_shards(self, primaries: int, replicas: int) -> None:
+        """Form a cluster of ``n0 ...`` as primaries and the rest as replicas in turns, with data that flow."""
+        names = list(self.hosts)
+        self.join(names[:primaries])
+        self.until(self.agreed, 120, "the cluster forms")
+        self.flow()
+        for index, name in enumerate(names[primaries : primaries * (1 + replicas)]):
+            assert self.order(name, Replicate(self.id(names[index % primaries]), empty=True)) == OK
+        self.until(self.agreed, 60, "the replicas are known")
+        self.wait(2)
+
+    def flow(self) -> None:
+        """From now on replicas copy what is written to their primaries, and machines hear how far they are."""
+        self.flowing = True
+        self._at(self.now, self._flow)
 
     # Verbs ----------------------------------------------------------------------------------------------------------
 
@@ -203,6 +238,23 @@ class Cluster:
         for sender in senders:
             for receiver in receivers:
                 self.cuts[sender, receiver] = None
+
+    def write(self, name: str) -> bool:
+        """A client writes to a node. Returns whether it was acknowledged."""
+        host = self.hosts[name]
+        if host.machine is None or host.routed is None or host.routed.state != "ok" or not host.routed.me.slots:
+            return False
+        if self.now < host.paused_until:
+            return False
+        self.writes += 1
+        host.data.append(self.writes)
+        self.acknowledged.append(self.writes)
+        return True
+
+    def lost(self) -> list[int]:
+        """The acknowledged writes that no primary has."""
+        held = {number for name in self.up() if self.view(name).me.slots for number in self.hosts[name].data}
+        return [number for number in self.acknowledged if number not in held]
 
     def heal(self) -> None:
         """All partitions, losses and delays end."""
@@ -319,8 +371,14 @@ class Cluster:
             host.disk = effect.view
         elif isinstance(effect, Route):
             host.routed = effect.view
+            self._note_reign(host.name, effect.view)
         elif isinstance(effect, Follow):
             host.following = effect.primary
+            host.copy_of = None
+        elif isinstance(effect, PauseWrites):
+            host.paused_until = self.now + effect.seconds
+            if effect.seconds and self.flowing:
+                self._at(self.now, self._progress_soon, host, host.lives)
         elif isinstance(effect, DropSlots):
             host.dropped.append(effect.slots)
         elif isinstance(effect, Answer):
@@ -343,15 +401,36 @@ class Cluster:
         host.links[link.dialled] = target.links[link.accepted] = link
         self._at(self._wire(), self._inform, host, life, LinkUp(dial.link))
 
+    def _note_reign(self, name: str, view: ClusterView) -> None:
+        """No slot has two primaries in one epoch, ever."""
+        if view.state != "ok" or not view.me.slots:
+            return
+        epoch = view.me.config_epoch
+        for start in range(0, 16384, 64):
+            if view.me.slots >> start & 1:
+                before = self.reigns.setdefault((epoch, start), name)
+                assert before == name, f"{before} and {name} own slot {start} in epoch {epoch} (seed {self.seed})"
+
+    def _note_vote(self, voter: str, candidate: str, epoch: int) -> None:
+        """No node votes twice in an epoch, whatever happens to it in between."""
+        before = self.votes.setdefault((voter, epoch), candidate)
+        assert before == candidate, f"{voter} votes for {before} and {candidate} in epoch {epoch} (seed {self.seed})"
+        assert self.hosts[voter].disk.last_vote_epoch >= epoch, f"a vote that was not written down (seed {self.seed})"
+
     def _send(self, host: Host, send: Send) -> None:
         self.messages += 1
+        if type(send.message) is AuthAck and send.link in host.links:
+            there, _ = host.links[send.link].other(host.name)
+            self._note_vote(host.name, there, send.message.header.current_epoch)
         link = host.links.get(send.link)
         if link is None:
             return
         there, number = link.other(host.name)
         if (host.name, there) in self.cuts or (self.loss and self.rng.random() < self.loss):
             return
-        self._at(self._wire(), self._deliver, link, self.hosts[there], number, host.ip, send.message)
+        # A link keeps the order, as TCP does.
+        when = link.latest[there] = max(self._wire(), link.latest.get(there, 0.0))
+        self._at(when, self._deliver, link, self.hosts[there], number, host.ip, send.message)
 
     def _deliver(self, link: Link, host: Host, number: int, peer_ip: str, message: Message) -> None:
         if link.open and host.machine is not None:
@@ -371,6 +450,43 @@ class Cluster:
         other.links.pop(other_number, None)
         if (host.name, there) not in self.cuts:
             self._at(self._wire(), self._inform, other, other.lives, LinkLost(other_number))
+
+    # Data -----------------------------------------------------------------------------------------------------------
+
+    def _flow(self) -> None:
+        for host in self.hosts.values():
+            if host.machine is not None:
+                self._replicate(host)
+                self._tell_progress(host)
+        self._at(self.now + 0.1, self._flow)
+
+    def _progress_soon(self, host: Host, life: int) -> None:
+        if host.lives == life and host.machine is not None:
+            self._tell_progress(host)
+
+    def _replicate(self, host: Host) -> None:
+        """One step of a replica's copying, if its primary can be reached."""
+        assert host.machine is not None
+        primary = next((other for other in self.hosts.values() if self.id(other.name) == host.following), None)
+        if host.machine.view.me.is_primary or primary is None or primary.machine is None:
+            return
+        if (host.name, primary.name) in self.cuts or (primary.name, host.name) in self.cuts:
+            return
+        if host.copy_of != primary.name:
+            if primary.machine.hesitates:
+                return  # it feeds nobody yet
+            host.copy_of, host.byte_at = primary.name, self.now
+            host.data = list(primary.data)
+        elif len(primary.data) > len(host.data) and primary.data[: len(host.data)] == host.data:
+            host.data, host.byte_at = list(primary.data), self.now
+        elif primary.data != host.data:
+            host.copy_of = None  # another history: a full synchronisation next time
+        elif self.now - host.byte_at >= 10:
+            host.byte_at = self.now
+
+    def _tell_progress(self, host: Host) -> None:
+        silence = self.now - host.byte_at if host.copy_of is not None else None
+        self._handle(host, Progress(len(host.data), len(host.data), silence, host.copy_of is not None))
 
 
 def _diary(effect: Effect) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardkv.cluster.nodes import FAIL, HANDSHAKE, MASTER, SLAVE, Node, bitmap_of_range
+from shardkv.cluster.nodes import FAIL, HANDSHAKE, MASTER, MIGRATE_TO, SLAVE, Node, bitmap_of_range
 from shardkv.cluster.nodesconf import NodesConfFault, dump, load
 from shardkv.cluster.view import ClusterView
 
@@ -16,7 +16,7 @@ def a_view() -> ClusterView:
     me = Node(A, "127.0.0.1", 7000, 17000, hostname="host.a", shard_id=A, config_epoch=3)
     view = ClusterView.alone(me).with_nodes(
         [
-            Node(B, "127.0.0.1", 7001, 17001, tls_port=7101, human_nodename="bee", shard_id=B, config_epoch=7),
+            Node(B, "127.0.0.1", 7001, 17001, 7101, "", "bee", B, MASTER | MIGRATE_TO, config_epoch=7),
             Node(C, "::1", 7002, 17002, flags=SLAVE | FAIL, primary=B, shard_id=B),
             Node("d" * 40, "127.0.0.1", 7003, 17003, flags=HANDSHAKE),
         ]

@@ -11,7 +11,6 @@ from ..schema import IMMUTABLE, Option, Table
 from .network import PORT
 
 _REPLICATION: Final = "replication"
-_FAILOVER: Final = "failover"
 
 
 def _host_name(value: str) -> str | None:
@@ -199,21 +198,16 @@ class Cluster(Table, title="cluster"):
         False,
         "Whether this replica never takes over by itself.",
         aliases=("cluster-slave-no-failover",),
-        awaits=_FAILOVER,
     )
     cluster_replica_validity_factor = Option(
         Integer(0),
-        10,
-        "How old a replica's data may be for it to take over, in node timeouts. 0: any age.",
+        1,  # Redis's 10 lets a replica take over that lacks the last minutes of its primary
+        "Node timeouts of its primary's life that the data of a replica that takes over may lack. 0: any number.",
         aliases=("cluster-slave-validity-factor",),
-        awaits=_FAILOVER,
     )
     cluster_migration_barrier = Option(
         Integer(0),
         1,
         "How many replicas a primary keeps when one of them could go to another primary.",
-        awaits=_FAILOVER,
     )
-    cluster_allow_replica_migration = Option(
-        Flag(), True, "Whether replicas go to primaries that have none.", awaits=_FAILOVER
-    )
+    cluster_allow_replica_migration = Option(Flag(), True, "Whether replicas go to primaries that have none.")
