@@ -1,0 +1,178 @@
+"""How a function written in Python looks to Lua like one written in C.
+
+lupa calls Python well, but three things that come with it no script may ever see:
+
+- An exception arrives in Lua as a Python object. So none is raised there: the error is *armed*, the Python function
+  returns, and a hook on returns raises it as a plain Lua value out of the frame of that very function, as
+  ``luaL_error`` does. Message, position and the function's name are those of C, even behind ``return f(x)``, where a
+  wrapper written in Lua would have lost its caller's frame to the tail call. It costs nothing until there is an error.
+- Lua answers an allocation beyond its limit with a ``longjmp``. One that leaps over frames of Python leaves the
+  interpreter's lock taken, and the process hangs. So there must be room before anything is handed to Lua:
+  every call proves a reserve, and what may be larger than that is announced with ``Crossing.afford``.
+- An object that has no form in Lua is wrapped and gives access to all of Python. So a function returns nothing but
+  None, booleans, numbers, bytes, Lua's own objects, and tuples of those for several results.
+
+The runtime must have been made with ``encoding=None`` and ``unpack_returned_tuples=True``; the crossing is made while
+``debug`` and ``python`` are still among its globals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from lupa.lua51 import LuaError, LuaRuntime
+
+#: Bytes that must be free when a Python function is entered: enough for whatever lupa allocates by itself.
+RESERVE: Final = 256 * 1024
+
+#: What Lua says when its allocator refuses.
+OUT_OF_MEMORY: Final = b"not enough memory"
+
+# The hook fires for every return; of the frames that end between arming and the function itself all are Lua's but
+# that of sethook. Whatever hook was set before (the clock of a long script) is set again.
+_ARM: Final = rb"""
+local as_function = ...
+local sethook, gethook, getinfo, error = debug.sethook, debug.gethook, debug.getinfo, error
+local arm, fault, number, here, lasting, hook, mask, count
+
+local function refuse()
+    error(fault, 0)
+end
+
+local function where()
+    local caller = getinfo(4, "Sl")
+    return caller and caller.currentline > 0 and caller.short_src .. ":" .. caller.currentline .. ": " or ""
+end
+
+local function bad_argument()
+    local called = getinfo(3, "n")
+    local nth = number
+    if called.namewhat == "method" then
+        nth = nth - 1
+        if nth == 0 then
+            return "calling '" .. called.name .. "' on bad self (" .. fault .. ")"
+        end
+    end
+    return "bad argument #" .. nth .. " to '" .. (called.name or "?") .. "' (" .. fault .. ")"
+end
+
+local function raise()
+    local ending = getinfo(2, "Sf")
+    if ending.what ~= "C" or ending.func == sethook then
+        return
+    end
+    if lasting then
+        sethook(refuse, "l")
+        error(fault, 0)
+    end
+    sethook(hook, mask, count)
+    if number > 0 then
+        fault = bad_argument()
+    end
+    local value = here and where() .. fault or fault
+    fault = nil
+    error(value, 0)
+end
+
+local function arm(value, nth, with_position, for_ever)
+    fault, number, here, lasting = value, nth, with_position, for_ever
+    hook, mask, count = gethook()
+    sethook(raise, "r")
+end
+
+local function define(into, name, call)
+    into[name] = as_function(call)
+end
+
+return arm, define
+"""
+
+# A chunk is run on the thread that is running now, a function of Lua's on the one that it was made on: hooks belong to
+# threads, so the way to arm leads through a chunk.
+_RUN: Final = b"local arm, value, nth, here, lasting = ... arm(value, nth, here, lasting)"
+
+
+class LuaFault(Exception):
+    """An error to be raised in Lua. ``here``: with the position of the caller before it, as ``luaL_error`` does;
+    without, ``value`` (bytes, or a table) is the error as it is."""
+
+    def __init__(self, value: Any, *, here: bool = True) -> None:
+        super().__init__(value)
+        self.value = value
+        self.here = here
+
+
+class ArgumentFault(Exception):
+    """Argument ``number`` (counted from 1) is not what it must be, as ``luaL_argerror`` says it."""
+
+    def __init__(self, number: int, complaint: bytes) -> None:
+        super().__init__(number, complaint)
+        self.number = number
+        self.complaint = complaint
+
+
+class Crossing:
+    """Puts Python functions into one runtime, and raises their errors there."""
+
+    def __init__(self, runtime: LuaRuntime) -> None:
+        self._runtime = runtime
+        as_function = runtime.eval(b"python.as_function")
+        self._arm, self._define = runtime.execute(_ARM, as_function, name=b"=crossing")
+        self._used: Callable[[], int | None] = runtime.get_memory_used
+        self._limit: int | None = None
+        self.bound(runtime.get_max_memory())
+
+    def bound(self, limit: int | None) -> None:
+        """At the start of a script: it may use ``limit`` bytes. None or 0: the runtime has no limit."""
+        self._limit = limit or None
+        if self._limit is not None:
+            self._runtime.set_max_memory(self._limit)
+
+    def define(self, table: Any, name: bytes, call: Callable[..., Any]) -> None:
+        """Make ``call`` the function ``name`` of a Lua table. It may raise ``LuaFault`` and ``ArgumentFault``."""
+
+        def entry(*arguments: Any) -> Any:
+            if self._limit is not None and self._used() > self._limit - RESERVE:  # type: ignore[operator]  # has limit
+                return self._scarce(call, arguments)
+            return self._perform(call, arguments)
+
+        self._define(table, name, entry)
+
+    def afford(self, size: int) -> bool:
+        """Whether Lua has room for values of ``size`` bytes. For those of a few kilobytes nobody needs to ask."""
+        if self._limit is None:
+            return True
+        return self._used() + size < self._limit - RESERVE  # type: ignore[operator]  # a runtime with a limit counts
+
+    def must_afford(self, size: int) -> None:
+        """Raise Lua's own complaint unless there is room; garbage is collected before."""
+        if not self.afford(size):
+            self._runtime.gccollect()
+            if not self.afford(size):
+                raise LuaFault(OUT_OF_MEMORY, here=False)
+
+    def fail(self, value: Any, *, number: int = 0, here: bool = True, lasting: bool = False) -> None:
+        """Have ``value`` raised when the running function, which must return now, returns. ``number``: of the argument
+        that ``value`` complains about. ``lasting``: whoever catches it meets it again on the next line, to the end."""
+        self._runtime.execute(_RUN, self._arm, value, number, here, lasting)
+
+    def _perform(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        try:
+            return call(*arguments)
+        except LuaFault as fault:
+            return self.fail(fault.value, here=fault.here)
+        except ArgumentFault as fault:
+            return self.fail(fault.complaint, number=fault.number)
+        except LuaError as error:
+            return self.fail(str(error).encode("latin-1"), here=False)
+
+    def _scarce(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Less than the reserve is left. When it is not garbage that fills the rest this is the end of the script:
+        it gets the reserve, so that its error can be raised, but no second chance to fill that too."""
+        self._runtime.gccollect()
+        if self.afford(0):
+            return self._perform(call, arguments)
+        assert self._limit is not None
+        self._runtime.set_max_memory(self._limit + RESERVE)
+        return self.fail(OUT_OF_MEMORY, here=False, lasting=True)
