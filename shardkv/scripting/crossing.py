@@ -19,6 +19,7 @@ The runtime must have been made with ``encoding=None`` and ``unpack_returned_tup
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from lupa.lua51 import LuaError, LuaRuntime
@@ -33,11 +34,14 @@ OUT_OF_MEMORY: Final = b"not enough memory"
 # that of sethook. Whatever hook was set before (the clock of a long script) is set again.
 _ARM: Final = rb"""
 local as_function = ...
-local sethook, gethook, getinfo, error = debug.sethook, debug.gethook, debug.getinfo, error
+local sethook, gethook, getinfo, error, sub = debug.sethook, debug.gethook, debug.getinfo, error, string.sub
 local arm, fault, number, here, lasting, hook, mask, count
 
+-- The functions of the house go on, so that the next script finds its hooks set anew.
 local function refuse()
-    error(fault, 0)
+    if sub(getinfo(2, "S").source, 1, 5) == "@user" then
+        error(fault, 0)
+    end
 end
 
 local function where()
@@ -119,31 +123,23 @@ class Crossing:
         self._runtime = runtime
         as_function = runtime.eval(b"python.as_function")
         self._arm, self._define = runtime.execute(_ARM, as_function, name=b"=crossing")
-        self._used: Callable[[], int | None] = runtime.get_memory_used
-        self._limit: int | None = None
-        self.bound(runtime.get_max_memory())
+        self._used, self._limit = runtime.get_memory_used, runtime.get_max_memory
+        self._bounded = runtime.get_max_memory() is not None
 
-    def bound(self, limit: int | None) -> None:
-        """At the start of a script: it may use ``limit`` bytes. None or 0: the runtime has no limit."""
-        self._limit = limit or None
-        if self._limit is not None:
-            self._runtime.set_max_memory(self._limit)
-
-    def define(self, table: Any, name: bytes, call: Callable[..., Any]) -> None:
-        """Make ``call`` the function ``name`` of a Lua table. It may raise ``LuaFault`` and ``ArgumentFault``."""
+    def define(self, table: Any, name: bytes, call: Callable[..., Any], *, small: bool = False) -> None:
+        """Make ``call`` the function ``name`` of a Lua table. It may raise ``LuaFault`` and ``ArgumentFault``.
+        ``small``: it returns numbers, for which Lua needs no memory."""
 
         def entry(*arguments: Any) -> Any:
-            if self._limit is not None and self._used() > self._limit - RESERVE:  # type: ignore[operator]  # has limit
+            if self._bounded and self._used() > self._limit() - RESERVE:
                 return self._scarce(call, arguments)
-            return self._perform(call, arguments)
+            return self._perform(call, *arguments)
 
-        self._define(table, name, entry)
+        self._define(table, name, partial(self._perform, call) if small else entry)
 
     def afford(self, size: int) -> bool:
         """Whether Lua has room for values of ``size`` bytes. For those of a few kilobytes nobody needs to ask."""
-        if self._limit is None:
-            return True
-        return self._used() + size < self._limit - RESERVE  # type: ignore[operator]  # a runtime with a limit counts
+        return not self._bounded or self._used() + size < self._limit() - RESERVE
 
     def must_afford(self, size: int) -> None:
         """Raise Lua's own complaint unless there is room; garbage is collected before."""
@@ -152,27 +148,32 @@ class Crossing:
             if not self.afford(size):
                 raise LuaFault(OUT_OF_MEMORY, here=False)
 
-    def fail(self, value: Any, *, number: int = 0, here: bool = True, lasting: bool = False) -> None:
-        """Have ``value`` raised when the running function, which must return now, returns. ``number``: of the argument
-        that ``value`` complains about. ``lasting``: whoever catches it meets it again on the next line, to the end."""
-        self._runtime.execute(_RUN, self._arm, value, number, here, lasting)
-
-    def _perform(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    def _perform(self, call: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return call(*arguments)
         except LuaFault as fault:
-            return self.fail(fault.value, here=fault.here)
+            return self._fail(fault.value, here=fault.here)
         except ArgumentFault as fault:
-            return self.fail(fault.complaint, number=fault.number)
+            return self._fail(fault.complaint, number=fault.number)
         except LuaError as error:
-            return self.fail(str(error).encode("latin-1"), here=False)
+            return self._fail(str(error).encode("latin-1"), here=False)
 
     def _scarce(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Less than the reserve is left. When it is not garbage that fills the rest this is the end of the script:
-        it gets the reserve, so that its error can be raised, but no second chance to fill that too."""
+        """Less than the reserve is left."""
         self._runtime.gccollect()
-        if self.afford(0):
-            return self._perform(call, arguments)
-        assert self._limit is not None
-        self._runtime.set_max_memory(self._limit + RESERVE)
-        return self.fail(OUT_OF_MEMORY, here=False, lasting=True)
+        return self._perform(call, *arguments) if self.afford(0) else self._exhausted()
+
+    def _fail(self, value: Any, *, number: int = 0, here: bool = True) -> None:
+        """Have ``value`` raised when the running function, which must return now, returns."""
+        if not self.afford(0):
+            return self._exhausted()
+        self._arm_it(value, number, here, False)
+
+    def _exhausted(self) -> None:
+        """It is not garbage that fills the memory. The script gets the reserve, so that its error can be raised, but no
+        second chance to fill that too: where it catches the error it meets it again on the next line."""
+        self._runtime.set_max_memory(self._limit() + RESERVE)
+        self._arm_it(OUT_OF_MEMORY, 0, False, True)
+
+    def _arm_it(self, *what: Any) -> None:
+        self._runtime.execute(_RUN, self._arm, *what)

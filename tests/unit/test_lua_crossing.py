@@ -101,7 +101,7 @@ def test_the_hook_that_was_set_before_is_set_again(runtime: Any, crossing: Cross
 def test_a_script_that_fills_its_memory_to_the_brim_ends_and_the_process_lives(
     runtime: Any, crossing: Crossing
 ) -> None:
-    crossing.bound(4 * MEBIBYTE)
+    runtime.set_max_memory(4 * MEBIBYTE)
     code = b"""
     local kept = {}
     for i = 1, 100000 do kept[i] = false end
@@ -119,14 +119,14 @@ def test_a_script_that_fills_its_memory_to_the_brim_ends_and_the_process_lives(
     """
     with pytest.raises(LuaMemoryError):
         run(runtime, code)
-    crossing.bound(8 * MEBIBYTE)
+    runtime.set_max_memory(8 * MEBIBYTE)
     runtime.gccollect()
     runtime.execute(b"debug.sethook()")
     assert run(runtime, b"return lib.work(1)") == 1
 
 
 def test_without_room_the_error_cannot_be_caught_for_good(runtime: Any, crossing: Crossing) -> None:
-    crossing.bound(4 * MEBIBYTE)
+    runtime.set_max_memory(4 * MEBIBYTE)
     code = b"""
     local kept = {}
     repeat
