@@ -227,6 +227,9 @@ class Host(Protocol):
     def notice(self, database: Database, key: bytes, event: str) -> None:
         """Tell subscribers of keyspace events only."""
 
+    def awaken(self, database: Database, key: bytes) -> None:
+        """Have those who wait for a key look again, though it was not changed as watchers and caches see it."""
+
     def flushed(self, database: Database | None) -> None:
         """All keys of a database (None: of all) are gone."""
 

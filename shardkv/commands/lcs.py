@@ -36,7 +36,8 @@ def lcs_(ctx: Context, words: list[bytes]) -> Any:
     wanted, least = _options(words)
     if {b"LEN", b"IDX"} <= wanted:
         raise ReplyError("ERR If you want both the length and indexes, please just use IDX.")
-    if len(a) * len(b) // 8 > ctx.host.config.proto_max_bulk_len:
+    # What Redis would need, four bytes for each pair of places, so that both refuse the same. We need a bit.
+    if (len(a) + 1) * (len(b) + 1) * 4 > ctx.host.config.proto_max_bulk_len:
         raise ReplyError("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
     if b"LEN" in wanted:
         return lcs_length(a, b)

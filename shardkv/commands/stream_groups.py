@@ -145,7 +145,8 @@ def xgroup_destroy(ctx: Context, name: bytes, group_name: bytes) -> int:
     held = _stream(ctx, name)
     if held.groups.pop(group_name, None) is None:
         return 0
-    ctx.touch(name, "xgroup-destroy")
+    notice(ctx, name, "xgroup-destroy")
+    ctx.host.awaken(ctx.db, name)
     return 1
 
 

@@ -107,6 +107,7 @@ class Waiting:
         ctx.session, ctx.db = session, blocked.db
         ctx.dirty, ctx.effects, ctx.inside = 0, None, 1
         ctx.command, ctx.words = blocked.command, blocked.words
+        engine.messages.begin_serving(session)
         reply: Any
         try:
             # Rights may have gone since it began to wait.
@@ -117,6 +118,7 @@ class Waiting:
             engine.unblock(session, reply)
         else:
             ctx.dirty = 0
+        engine.messages.end_serving()
         engine.send_effects(ctx, blocked.words)
         ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words = kept
 

@@ -406,6 +406,11 @@ class Engine:
         if self.messages.wanted is not None:
             self.messages.notice(database.index, key, event)
 
+    def awaken(self, database: Database, key: bytes) -> None:
+        """Have those who wait for a key look again, though it was not changed as watchers and caches see it."""
+        if self.waiting:
+            self.waiting.touched(database, key)
+
     def deliver(self, channel: bytes, payload: bytes, sharded: bool) -> None:
         """A message that another node has published."""
         self.messages.running = None

@@ -26,9 +26,22 @@ INVALIDATE_CHANNEL: Final = b"__redis__:invalidate"
 
 class Messages:
     """All messages of one engine. ``running`` is the session whose command runs, None where something else goes on (a
-    timer, the cluster bus)."""
+    timer, the cluster bus). While a wait of another client ends, that one's runs, inside the one that brought it
+    about."""
 
-    __slots__ = ("_engine", "_invalid", "_late", "_round_open", "channels", "held", "running", "tracking", "wanted")
+    __slots__ = (
+        "_engine",
+        "_invalid",
+        "_late",
+        "_outer",
+        "_round_open",
+        "_served",
+        "channels",
+        "held",
+        "running",
+        "tracking",
+        "wanted",
+    )
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -39,6 +52,8 @@ class Messages:
         self.held: Session | None = None  #: the running session once there is something for it to get after its reply
         self._late: list[bytes] = []
         self._invalid: list[bytes] = []  #: invalidations come last
+        self._outer: Session | None = None  #: whose command brought about the end of a wait
+        self._served: tuple[list[bytes], list[bytes]] | None = None  #: the like of the two for the client that waited
         self._round_open = False  #: keys have changed that are to be broadcast at the end of the round
 
     def configure(self, letters: str) -> None:
@@ -158,7 +173,11 @@ class Messages:
     def _send(self, session: Session, data: bytes, *, last: bool = False) -> None:
         if session.close_after_reply:
             return
-        if session is not self.running:
+        served = self._served
+        if served is not None and session is self.running:
+            served[last].append(data)
+            return
+        if session is not (self.running if served is None else self._outer):
             session.out.append(data)
             self._engine.world.wake(session)
             return
@@ -167,6 +186,20 @@ class Messages:
             self._invalid.clear()
             self.held = session
         (self._invalid if last else self._late).append(data)
+
+    def begin_serving(self, session: Session) -> None:
+        """A client that waited carries out its command now."""
+        self._outer, self.running = self.running, session
+        self._served = ([], [])
+
+    def end_serving(self) -> None:
+        """It has its reply, if there was one to have; now come the messages that it was to hear meanwhile."""
+        assert self._served is not None
+        assert self.running is not None
+        late, invalid = self._served
+        self.running.out += late
+        self.running.out += invalid
+        self.running, self._outer, self._served = self._outer, None, None
 
     def replied(self) -> None:
         """The running command has been answered: what its session was to hear meanwhile comes now."""

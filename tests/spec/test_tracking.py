@@ -216,3 +216,34 @@ def test_the_mode_is_changed_only_by_way_of_off(cache: EngineClient) -> None:
         cache("CLIENT", "TRACKING", "ON", "BCAST")
     with refused("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode."):
         cache("CLIENT", "CACHING", "YES")
+
+
+def test_who_waited_hears_of_its_own_change_after_its_reply(kv: EngineClient) -> None:
+    waiting = kv.other(resp3=True)
+    waiting("CLIENT", "TRACKING", "ON")
+    assert waiting("LLEN", "tasks") == 0
+    waiting.send("BLPOP", "tasks", 0)
+    kv("RPUSH", "tasks", "a")
+    told, reply = decode_all(waiting.taken())
+    assert told == Push((b"invalidate", [b"tasks"]))
+    assert reply == [b"tasks", b"a"]
+
+
+def test_what_a_waiting_client_takes_is_broadcast_as_its_change(kv: EngineClient) -> None:
+    pushing = kv.other(resp3=True)
+    pushing("CLIENT", "TRACKING", "ON", "BCAST", "NOLOOP")
+    waiting = kv.other()
+    waiting.send("BLPOP", "tasks", 0)
+    reply, told = decode_all(pushing.raw("RPUSH", "tasks", "a"))
+    assert reply == 1
+    assert told == Push((b"invalidate", [b"tasks"]))
+
+
+def test_the_end_of_a_group_is_no_change_to_caches_or_watchers(kv: EngineClient, cache: EngineClient) -> None:
+    kv("XGROUP", "CREATE", "log", "g", "$", "MKSTREAM")
+    cache("WATCH", "log")
+    assert cache("XLEN", "log") == 0
+    kv("XGROUP", "DESTROY", "log", "g")
+    assert cache.taken() == b""
+    cache("MULTI")
+    assert cache("EXEC") == []

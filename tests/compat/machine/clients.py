@@ -16,7 +16,7 @@ LEX: Final = frozenset({"ZRANGEBYLEX", "ZREVRANGEBYLEX", "ZLEXCOUNT", "ZREMRANGE
 #: Not inside MULTI: the next reply hangs on what this one drew or where its walk stands, or words are referred to
 #: twice while they are queued.
 ALONE: Final = WALKS | {"SPOP", "OBJECT|REFCOUNT"}
-SUBSCRIBING: Final = frozenset({"SUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"})
+SUBSCRIBING: Final = frozenset({"SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"})
 #: Commands after which there may be keys in other databases.
 SCATTERING: Final = frozenset({"SELECT", "MOVE", "SWAPDB", "COPY"})
 
@@ -29,7 +29,13 @@ class Worker:
     waiting: str = ""  #: the command that it waits in
     waits_with: list[bytes] = field(default_factory=list)  #: and the words of that request
     subscribed: bool = False
+    tracked: bool = False  #: it may be told of keys that it has read
     elsewhere: bool = False  #: it may have selected another database
+
+    @property
+    def hears(self) -> bool:
+        """Whether more than replies may come to a client."""
+        return self.subscribed or self.tracked
 
     def follow(self, name: str, words: list[bytes], reply: bytes) -> None:
         """Learn from a request and the bytes it was answered with."""
@@ -37,8 +43,10 @@ class Worker:
             self.waiting, self.waits_with = name, words
         if name in SUBSCRIBING:
             self.subscribed = True
+        elif name == "CLIENT|TRACKING":
+            self.tracked = True
         elif name == "RESET":
-            self.subscribed = self.elsewhere = False
+            self.subscribed = self.tracked = self.elsewhere = False
         elif name == "SELECT":
             self.elsewhere = True
         if name in ("EXEC", "DISCARD", "RESET") and not reply.startswith((b"-ERR", b"+QUEUED")):
@@ -52,6 +60,8 @@ class Worker:
         """Whether a request cannot be compared where this client is now."""
         if self.waiting:
             return True
+        if name == "PSUBSCRIBE" and b"*" in words:
+            return True  # it would hear of keys, amid the replies to its own commands
         if self.queue is None:
             return False
         # In the midst of an EXEC, redis-server 7.0 sends messages to oneself.

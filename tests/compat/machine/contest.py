@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from re import fullmatch
 from typing import Any, Final
 
 from tests.support.engine_client import decode_all
-from tests.support.wire_replies import Refusal
+from tests.support.wire_replies import Map, Refusal
 
 from .cases import WAITED, Case, Difference
 from .clients import SCATTERING, SUBSCRIBING, Worker, by_name, may_wait, name_of
 from .data import Data
-from .pools import ALL_KEYS
+from .pools import ALL_KEYS, MOMENT
 from .replies import WALKS, equal
 from .sequences import Drawn, Step, shown
 from .sides import WORKERS, Side, now
@@ -22,6 +23,9 @@ from .sides import WORKERS, Side, now
 #: After so many steps encodings and digests of the keys named are compared; at the end those of all keys.
 LOOK_EVERY: Final = 8
 POOL: Final = frozenset(ALL_KEYS)
+#: Commands that may give a key or a field a moment to live, and the seconds after which it is over.
+TIMED: Final = frozenset(("SET", "PSETEX", "PEXPIRE", "GETEX", "HPEXPIRE", "HSETEX", "HGETEX"))
+PASSING: Final = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,13 @@ class Contest:
 
     def run(self, drawn: Drawn) -> Failure | None:
         """Play a sequence; where it failed, if it did."""
-        for side in (self.theirs, self.ours):
-            side.begin(drawn.setup)
+        self.theirs.begin(drawn.setup, [])
+        self.ours.begin(drawn.setup, self.theirs.ids)
         self._data = Data(self.ours, self.theirs, self.differences, self._compare)
         self._workers = {client: Worker() for client in WORKERS}
         self._named: set[bytes] = set()  # keys of the pool that were named since the last look
         self._scattered = False
+        self._lets_pass = False
         at = 0
         try:
             for at, step in enumerate(drawn.steps):
@@ -97,7 +102,7 @@ class Contest:
             return
         self.counted["commands"] += 1
         self._named.update(POOL.intersection(words))
-        others_hear = any(other.waiting or other.subscribed for other in self._workers.values())
+        others_hear = any(other.waiting or other.hears for other in self._workers.values())
         waits = others_hear or may_wait(name) or name in SUBSCRIBING or name == "RESET"
         theirs = self.theirs.ask(step.client, words, waits=waits)
         self.ours.at(_moment(name, words, theirs))
@@ -109,6 +114,9 @@ class Contest:
         worker.follow(name, words, theirs)
         if worker.waiting:
             self._data.suspects += words
+        if self._lets_pass:
+            self._lets_pass = False
+            time.sleep(PASSING)
         if waits:
             self._late()
         if name == "SPOP" and ours != theirs and len(words) > 1:
@@ -126,6 +134,7 @@ class Contest:
             self.counted["errors"] += 1
         requests = worker.queue if name == "EXEC" and worker.queue is not None else [(name, words)]
         for its_name, its_words in requests:
+            self._lets_pass = self._lets_pass or (its_name in TIMED and MOMENT in its_words)
             telling = any(difference.telling(its_name, its_words) for difference in self.differences)
             if telling or ours.startswith(b"-") or (name == "EXEC" and b"-" in ours):
                 self._data.suspects += its_words[1:]
@@ -147,6 +156,8 @@ class Contest:
         if ours == theirs and name not in WALKS:
             return
         own, other = decode_all(ours), decode_all(theirs)
+        while len(own) == len(other) > 1 and own[-1] == other[-1]:
+            del own[-1], other[-1]  # what came behind the reply
         if len(own) != 1 or len(other) != 1:
             self._compare(name, words, own, other)
             return
@@ -191,6 +202,8 @@ class Contest:
         return equal_digests
 
     def _compare(self, name: str, words: Sequence[bytes], ours: Any, theirs: Any) -> None:
+        if name in ("CLIENT|GETREDIR", "CLIENT|TRACKINGINFO") and self.ours.ids != self.theirs.ids:
+            ours = _with_their_ids(ours, dict(zip(map(int, self.ours.ids), map(int, self.theirs.ids), strict=True)))
         if equal(name, ours, theirs):
             return
         case = Case(name, tuple(words), ours, theirs)
@@ -201,6 +214,15 @@ class Contest:
                     raise _Parted
                 return
         raise _Unequal(case)
+
+
+def _with_their_ids(reply: Any, ids: Mapping[int, int]) -> Any:
+    """A reply with the other side's client ids in place of our own."""
+    if isinstance(reply, Map):
+        return Map(tuple((name, _with_their_ids(value, ids)) for name, value in reply.pairs))
+    if isinstance(reply, list):
+        return [_with_their_ids(item, ids) for item in reply]
+    return ids.get(reply, reply) if isinstance(reply, int) else reply
 
 
 def _made_id(name: str, words: Sequence[bytes], reply: bytes) -> bytes | None:

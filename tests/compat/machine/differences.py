@@ -95,6 +95,10 @@ def _of_consumers(event: Event, suspects: Sequence[bytes]) -> bool:
     return event_of(event)[0] in (b"xgroup-createconsumer", b"xgroup-delconsumer")
 
 
+def _missed_by_type(event: Event, suspects: Sequence[bytes]) -> bool:
+    return event_of(event)[0] == b"keymiss" and b"TYPE" in map(bytes.upper, suspects)
+
+
 _UNBALANCED = "list of streams: for each stream key an ID"
 
 REDIS: Final = (
@@ -145,6 +149,12 @@ REDIS: Final = (
     ),
     Difference("ZRANK queued", "as before, inside MULTI", _queued_with_score, parts=True),
     Difference("XSETID", "the largest deleted id is a bound from 7.2 on", _below_deleted, parts=True),
+    Difference(
+        "misses of SCAN",
+        "7.0 looks every key up to learn its type, and tells of a miss where one has expired",
+        forgives=_missed_by_type,
+        telling=lambda name, words: name == "SCAN" and b"TYPE" in map(bytes.upper, words),
+    ),
     Difference(
         "huge timeouts",
         "7.0 lets seconds overflow and finds them negative",
@@ -231,6 +241,12 @@ OURS: Final = (
         _equal_weights,
         parts=True,
         telling=lambda name, words: name == "SORT" and {b"BY", b"STORE"} <= set(map(bytes.upper, words)),
+    ),
+    Difference(
+        "prefixes that overlap",
+        "Redis finds fault with prefixes of one CLIENT TRACKING that overlap, and goes on with OK all the same",
+        lambda case: case.name == "CLIENT|TRACKING" and case.theirs == [*case.ours, "OK"],
+        parts=True,
     ),
     Difference("NUL in errors", "C ends a text at NUL; we repeat the whole word", _cut_at_nul),
     Difference("NUL in SORT", "C compares texts up to a NUL; we compare them whole", _alphabet),

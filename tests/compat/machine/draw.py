@@ -82,7 +82,9 @@ class _Drawing:
         return found
 
     def _reluctance(self, arg: Arg) -> float:
-        return 0.8 if arg.token == "BLOCK" or arg.name == "limit" else 0.55
+        if arg.token == "BLOCK":
+            return 0.6 if self.command.name == "xreadgroup" else 0.8  # which finds a group to wait in seldom enough
+        return 0.8 if arg.name == "limit" else 0.55
 
     def _banned(self, arg: Arg) -> bool:
         return arg.token is not None and arg.token in self.without

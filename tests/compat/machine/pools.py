@@ -35,6 +35,8 @@ VALUES: Final = (
     b"ohmytext",
     b"v" * 44, b"v" * 45, b"w" * 63, b"w" * 64, LONG, b"x" * 300, bytes(range(256)),
 )  # fmt: skip
+#: Drawn seldom: longer than a node of a list, or than what is packed.
+HUGE: Final = (b"H" * 5000, b"\x00\xff" * 5000, b"9" * 20_000)
 NUMBERS: Final = (b"0", b"1", b"2", b"3", b"-1", b"-2", b"-3", b"4", b"5", b"10", b"-10", b"100")
 WILD: Final = (
     b"", b"x", b"1.5", b" 1", b"1 ", b"+1", b"01", b"-0", b"0x10", b"1e3", b"9223372036854775807",
@@ -86,7 +88,11 @@ PATTERNS: Final = (
 )
 CURSORS: Final = (b"0",) * 12 + (b"x", b"", b" 0", b"18446744073709551616")
 TYPES: Final = (b"string", b"list", b"set", b"zset", b"hash", b"stream", b"STRING", b"other", b"")
-CHANNELS: Final = (b"c1", b"c2", b"news", b"")
+CHANNELS: Final = (b"c1", b"c2", b"news", b"", b"__redis__:invalidate")
+#: None that fits the channels of key events, which are heard by the listener and not amid replies.
+CHANNEL_PATTERNS: Final = (b"c?", b"n*", b"[cn]*", b"news", b"", b"__redis__:i*")
+#: Of keys, for CLIENT TRACKING: some overlap.
+PREFIXES: Final = (b"s", b"s1", b"l", b"h", b"t", b"z", b"x", b"")
 GROUPS: Final = (b"g", b"g", b"h")
 CONSUMERS: Final = (b"c", b"d", b"c")
 FIELD_TYPES: Final = (
@@ -94,6 +100,8 @@ FIELD_TYPES: Final = (
     b"u0", b"x8", b"i",
 )  # fmt: skip
 SECTIONS: Final = (b"BEFORE", b"AFTER")
+#: So many milliseconds are over before the next request.
+MOMENT: Final = b"1"
 #: Far enough away that nothing ends while a sequence runs, and each different from all others drawn: two conditions
 #: never hang on the millisecond in which a command came.
 FAR: Final = 100_000
@@ -110,8 +118,11 @@ def scalar(rng: Random, arg: Arg, group: str, command: str) -> bytes:
         if "lex" in command and rng.random() < 0.7:
             return EQUAL_SCORES
         return rng.choice(keys_of(group)) if rng.random() < 0.9 else rng.choice(ALL_KEYS)
-    if rng.random() < 0.04:
+    lot = rng.random()
+    if lot < 0.04:
         return rng.choice(WILD)
+    if lot > 0.998 and arg.kind is Kind.STRING:
+        return rng.choice(HUGE)
     special = _BY_COMMAND.get((command, arg.name))
     if special is not None:
         return rng.choice(special)
@@ -125,6 +136,8 @@ def scalar(rng: Random, arg: Arg, group: str, command: str) -> bytes:
 
 def _time(rng: Random, name: str) -> bytes:
     """A relative or absolute time: mostly far in the future, sometimes past."""
+    if name == "milliseconds" and rng.random() < 0.1:
+        return MOMENT
     if rng.random() < 0.15:
         return rng.choice((b"0", b"-1", b"1") if name.startswith("unix") else (b"0", b"-1"))
     seconds = FAR + rng.randrange(1_000_000_000)
@@ -161,6 +174,7 @@ _BY_NAME: Final[Mapping[str, tuple[bytes, ...]]] = {
     "type": TYPES,
     "channel": CHANNELS,
     "shardchannel": CHANNELS,
+    "prefix": PREFIXES,
     "protover": (b"2", b"3", b"4"),
     "encoding": FIELD_TYPES,
     "offset": (b"0", b"1", b"2", b"3", b"7", b"8", b"9", b"63", b"100", b"#0", b"#1", b"#2", b"-1"),
@@ -184,6 +198,8 @@ _BY_NAME: Final[Mapping[str, tuple[bytes, ...]]] = {
     "client-id": (b"<id:0>", b"<id:1>", b"999999999"),
 }
 _BY_COMMAND: Final[Mapping[tuple[str, str], tuple[bytes, ...]]] = {
+    ("psubscribe", "pattern"): CHANNEL_PATTERNS,
+    ("punsubscribe", "pattern"): CHANNEL_PATTERNS,
     ("incrby", "increment"): NUMBERS,
     ("decrby", "decrement"): NUMBERS,
     ("hincrby", "increment"): NUMBERS,
@@ -205,7 +221,7 @@ _BY_COMMAND: Final[Mapping[tuple[str, str], tuple[bytes, ...]]] = {
     ("zlexcount", "max"): LEX,
     ("select", "index"): (b"0", b"0", b"1", b"16", b"-1"),
     ("xread", "id"): (*IDS, b"$", b"0", b"0", b"+"),
-    ("xreadgroup", "id"): (b">", b">", b">", b"0", b"1-1", b"$"),
+    ("xreadgroup", "id"): (*(b">",) * 9, b"0", b"1-1", b"$"),
     ("xgroup|create", "id"): IDS,
     ("xgroup|setid", "id"): IDS,
     ("xread", "milliseconds"): (b"0",),

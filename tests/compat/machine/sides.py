@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from shardkv.config import Config
-from tests.support.engine_client import EngineClient, encode_words
+from tests.support.engine_client import EngineClient
 from tests.support.processes import Server
 from tests.support.wire import Client, request
 
@@ -33,9 +33,10 @@ class Side(Protocol):
     """A server with the clients of one sequence."""
 
     clock_can_be_set: bool
+    ids: list[bytes]  #: of the clients
 
-    def begin(self, setup: Setup) -> None:
-        """No keys, the options of the setup, and all clients as if new."""
+    def begin(self, setup: Setup, ids: Sequence[bytes]) -> None:
+        """No keys, the options of the setup, and all clients as if new: with these ids, if the side can choose."""
 
     def ask(self, client: int, words: Sequence[bytes], *, waits: bool) -> bytes:
         """A request and all that this client got for it: nothing if it waits now. ``waits``: it may."""
@@ -63,12 +64,19 @@ class InProcess:
         config.assign(Config.options["enable-debug-command"], "yes")
         self.inspector = EngineClient(config=config)
         self.clients: list[EngineClient] = []
+        self.ids: list[bytes] = []
 
-    def begin(self, setup: Setup) -> None:
-        """No keys, new clients."""
+    def begin(self, setup: Setup, ids: Sequence[bytes]) -> None:
+        """No keys, new clients, with the ids of the other side's."""
         for client in self.clients[:INSPECTOR]:
             self.inspector.engine.leave(client.session)
-        self.clients = [*(self.inspector.other(resp3=setup.resp3) for _ in range(INSPECTOR)), self.inspector]
+        self.clients = []
+        for client_id in ids[:INSPECTOR]:
+            self.inspector.engine.next_session = int(client_id)
+            self.clients.append(self.inspector.other(resp3=setup.resp3))
+        self.clients.append(self.inspector)
+        self.ids = [b"%d" % client.session.id for client in self.clients]
+        assert len(set(self.ids)) == len(self.clients)
         self.at(now())
         self.inspector("FLUSHALL")
         for name, value in setup.options.items():
@@ -78,7 +86,7 @@ class InProcess:
     def ask(self, client: int, words: Sequence[bytes], *, waits: bool) -> bytes:
         """See ``Side``."""
         asking = self.clients[client]
-        asking.send(*self._own_ids(words))
+        asking.send(*_with_ids(words, self.ids))
         return asking.taken()
 
     def ask_all(self, requests: Sequence[Sequence[bytes]]) -> list[bytes]:
@@ -97,10 +105,6 @@ class InProcess:
         if milliseconds > self.inspector.now:
             self.inspector.now = milliseconds
 
-    def _own_ids(self, words: Sequence[bytes]) -> list[bytes]:
-        ids = [b"%d" % client.session.id for client in self.clients]
-        return encode_words(_with_ids(words, ids))
-
 
 class Process:
     """A server process, with new connections for each sequence."""
@@ -112,7 +116,7 @@ class Process:
         self.clients: list[Client] = []
         self.ids: list[bytes] = []
 
-    def begin(self, setup: Setup) -> None:
+    def begin(self, setup: Setup, ids: Sequence[bytes]) -> None:
         """The clients are new, so that nothing of the last sequence is left."""
         self.close()
         self.clients = [self.server.client() for _ in range(4)]
@@ -136,7 +140,7 @@ class Process:
         asking = self.clients[client]
         asking.send(*_with_ids(words, self.ids))
         if waits:
-            self.settle()
+            self.settle(sum(map(len, words)))
             return self.heard(client)
         return asking.read_raw()
 
@@ -146,13 +150,13 @@ class Process:
         inspector.send_bytes(b"".join(request(*words) for words in requests))
         return [inspector.read_raw() for _ in requests]
 
-    def settle(self) -> None:
+    def settle(self, length: int = 0) -> None:
         """Return when all that was sent is done and answered.
 
         A server looks at all its clients in one round and sends what they are owed at its end, so after a second
-        round nothing is on its way any more.
+        round nothing is on its way any more; a request of more bytes (``length``) than it reads at once takes longer.
         """
-        for _ in range(2):
+        for _ in range(2 + length // 8192):
             self.clients[INSPECTOR].must("PING")
 
     def heard(self, client: int) -> bytes:

@@ -33,6 +33,8 @@ def _cursors(case: Case) -> bool:
 
 def _passed(name: str, words: Sequence[bytes]) -> bool:
     """Whether a request says a time that may have passed."""
+    if name in ("PEXPIREAT", "EXPIREAT") or b"PXAT" in map(bytes.upper, words):
+        return True
     return name in _SETS_TIMES and any(fullmatch(rb"-\d+|0|1", word) for word in words[2:])
 
 
@@ -147,6 +149,11 @@ VALKEY: Final = (
         "Valkey ignores words behind the last option",
         lambda case: case.name == "CLIENT|UNBLOCK" and len(case.words) > 4,
         parts=True,
+    ),
+    Difference(
+        "long members",
+        "Valkey leaves the listpack for the length of a member that ZADD does not add in the end",
+        encoded(b"listpack", b"skiplist"),
     ),
     Difference("longer embstr", "Valkey embeds longer strings", encoded(b"raw", b"embstr")),
     Difference("lag", "as in 7.0", lag_apart),
