@@ -140,6 +140,16 @@ class Context:
                 db.expire_at(key, None)
         self._put(slot, key, value)
 
+    def supersede(self, key: bytes, value: Value, event: str, changes: int = 1) -> None:
+        """Store a value in place of whatever is there, and touch the key. Who waits for one that held something of
+        another type goes on waiting, as in Redis, where only a new key ends a wait."""
+        is_new = self.peek(key) is None
+        self.store(key, value)
+        self.dirty += changes
+        host = self.host
+        if host.attentive:
+            host.attend(self.db, key, event, wakes=is_new)
+
     def _put(self, slot: int, key: bytes, value: Value) -> None:
         db = self.db
         held = db.values[slot]

@@ -179,8 +179,7 @@ def _store(ctx: Context, wanted: GeoSearch, found: list[Found], event: str) -> i
         scores = {one.member: one.distance / wanted.unit for one in found}
     else:
         scores = {one.member: one.score for one in found}
-    ctx.store(wanted.target, ZSetValue.of(scores, ctx.host.config))
-    ctx.touch(wanted.target, event, len(found))
+    ctx.supersede(wanted.target, ZSetValue.of(scores, ctx.host.config), event, len(found))
     return len(found)
 
 

@@ -221,8 +221,8 @@ class Host(Protocol):
     def database(self, index: int) -> Database:
         """The database with this number, made when it is first used. Raises ReplyError out of range."""
 
-    def attend(self, database: Database, key: bytes, event: str) -> None:
-        """Tell watchers, waiting clients, caches and subscribers of a change."""
+    def attend(self, database: Database, key: bytes, event: str, *, wakes: bool = True) -> None:
+        """Tell watchers, waiting clients (unless not ``wakes``), caches and subscribers of a change."""
 
     def notice(self, database: Database, key: bytes, event: str) -> None:
         """Tell subscribers of keyspace events only."""

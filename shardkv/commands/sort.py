@@ -244,8 +244,8 @@ def _sort(ctx: Context, words: list[bytes], *, may_store: bool) -> Any:
     if not found:
         ctx.delete(options.target)
         return 0
-    ctx.store(options.target, ListValue.of([element or b"" for element in found], fill_of(ctx)))
-    ctx.touch(options.target, "sortstore", len(found))
+    sorted_list = ListValue.of([element or b"" for element in found], fill_of(ctx))
+    ctx.supersede(options.target, sorted_list, "sortstore", len(found))
     return len(found)
 
 

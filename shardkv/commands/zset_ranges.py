@@ -220,8 +220,7 @@ def zrevrangebylex(ctx: Context, words: list[bytes]) -> Any:
 def store_scores(ctx: Context, name: bytes, scores: dict[bytes, float], event: str) -> int:
     """Put a new sorted set in place of whatever is there, or delete that if there are no members; how many."""
     if scores:
-        ctx.store(name, ZSetValue.of(scores, ctx.host.config))
-        ctx.touch(name, event)
+        ctx.supersede(name, ZSetValue.of(scores, ctx.host.config), event)
     else:
         ctx.delete(name)
     return len(scores)
@@ -253,8 +252,7 @@ def zrangestore(ctx: Context, words: list[bytes]) -> int:
     stored = ZSetValue()
     for score, member in entries:  # in this order, for it shows in the encoding of zeros
         stored.add(member, score, config)
-    ctx.store(words[1], stored)
-    ctx.touch(words[1], "zrangestore")
+    ctx.supersede(words[1], stored, "zrangestore")
     return len(entries)
 
 

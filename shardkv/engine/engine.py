@@ -392,10 +392,10 @@ class Engine:
             for database in self.opened:
                 database.attended = attentive
 
-    def attend(self, database: Database, key: bytes, event: str) -> None:
-        """Tell everybody who cares that a key was changed."""
+    def attend(self, database: Database, key: bytes, event: str, *, wakes: bool = True) -> None:
+        """Tell everybody who cares that a key was changed; who waits for it only if it ``wakes``."""
         self.watches.touched(database, key)
-        if self.waiting:
+        if self.waiting and wakes:
             self.waiting.touched(database, key)
         if self.messages.tracking:
             self.messages.changed(key)

@@ -44,9 +44,9 @@ class Telling(InProcess):
         self._selected = 0
         self.inspector.engine.sinks.append(self._take)
 
-    def begin(self, setup: Setup) -> None:
+    def begin(self, setup: Setup, ids: Sequence[bytes]) -> None:
         """Each sequence has a stream of its own."""
-        super().begin(setup)
+        super().begin(setup, ids)
         self.stream = []
         self._selected = 0  # by the FLUSHALL that comes before
 
@@ -60,9 +60,9 @@ class Telling(InProcess):
 class Logging(Process):
     """A server that logs, and the part of its log that a sequence has made."""
 
-    def begin(self, setup: Setup) -> None:
+    def begin(self, setup: Setup, ids: Sequence[bytes]) -> None:
         """Beyond this the log is the sequence's."""
-        super().begin(setup)
+        super().begin(setup, ids)
         self.settle()
         self._from = self._log().stat().st_size
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.engine_client import EngineClient, refused
+from tests.support.engine_client import EngineClient, decode, plain, refused
 
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
@@ -225,3 +225,15 @@ def test_what_a_change_tells_and_propagates(
     kv(*request_line.split())
     assert " ".join(f"{event}({key})" for event, key in told) == events
     assert b" ".join(word for words in propagated for word in words).decode() == sent
+
+
+def test_who_waits_for_a_key_of_another_type_is_not_woken_when_that_is_stored_over(kv: EngineClient) -> None:
+    waiting = kv.other()
+    waiting.send("BZPOPMIN", "z", 0)
+    kv("SET", "z", "text")
+    kv("ZADD", "y", 1, "a")
+    assert kv("ZUNIONSTORE", "z", 1, "y") == 1
+    assert waiting.taken() == b""
+    kv("DEL", "z")
+    assert kv("ZUNIONSTORE", "z", 1, "y") == 1
+    assert plain(decode(waiting.taken())) == ["z", "a", "1"]

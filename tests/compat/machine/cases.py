@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import copysign
 from re import fullmatch
 from typing import Any, Final, TypeAlias
@@ -55,7 +55,7 @@ class Case:
 class Difference:
     """A difference that is meant: between replies (``fits``), or between key events (``forgives``: this one does not
     count, given the words of requests that were refused or are ``telling``). With ``parts`` the data differ from here
-    on, and the sequence ends."""
+    on, and the sequence ends; a difference that fits ``after`` is meant only behind a telling request, and ends it."""
 
     name: str
     reason: str
@@ -63,14 +63,20 @@ class Difference:
     parts: bool = False
     forgives: Callable[[Event, Sequence[bytes]], bool] | None = None
     telling: Callable[[str, Sequence[bytes]], bool] = lambda name, words: False
+    after: Callable[[Case], bool] = lambda case: False
 
 
 def texts(*pairs: tuple[str, str]) -> Callable[[Case], bool]:
     """Errors of which only the text is another: pairs of patterns for ours and theirs."""
-    return lambda case: (
-        case.both_refuse
-        and any(fullmatch(ours, case.our_refusal) and fullmatch(theirs, case.refusal) for ours, theirs in pairs)
-    )
+
+    def fits(case: Case) -> bool:
+        one = case
+        if case.waited and len(case.ours) == len(case.theirs) == 1:
+            one = replace(case, ours=case.ours[0], theirs=case.theirs[0])
+        refused = one.both_refuse
+        return refused and any(fullmatch(a, one.our_refusal) and fullmatch(b, one.refusal) for a, b in pairs)
+
+    return fits
 
 
 def encoded(ours: bytes, theirs: bytes) -> Callable[[Case], bool]:

@@ -80,6 +80,8 @@ class Contest:
         self._named: set[bytes] = set()  # keys of the pool that were named since the last look
         self._scattered = False
         self._lets_pass = False
+        self._fleeting = False  # there may be keys whose time has passed, which a random pick would find by chance
+        self._told: set[str] = set()  # names of differences that a request was telling for
         at = 0
         try:
             for at, step in enumerate(drawn.steps):
@@ -100,6 +102,8 @@ class Contest:
         name = name_of(words)
         if worker.leaves_out(name, words) or (by_name(name, words) and not self._names_mean_something(worker, words)):
             return
+        if name == "RANDOMKEY" and self._fleeting:
+            return
         self.counted["commands"] += 1
         self._named.update(POOL.intersection(words))
         others_hear = any(other.waiting or other.hears for other in self._workers.values())
@@ -115,7 +119,7 @@ class Contest:
         if worker.waiting:
             self._data.suspects += words
         if self._lets_pass:
-            self._lets_pass = False
+            self._lets_pass, self._fleeting = False, True
             time.sleep(PASSING)
         if waits:
             self._late()
@@ -135,7 +139,8 @@ class Contest:
         requests = worker.queue if name == "EXEC" and worker.queue is not None else [(name, words)]
         for its_name, its_words in requests:
             self._lets_pass = self._lets_pass or (its_name in TIMED and MOMENT in its_words)
-            telling = any(difference.telling(its_name, its_words) for difference in self.differences)
+            telling = {one.name for one in self.differences if one.telling(its_name, its_words)}
+            self._told |= telling
             if telling or ours.startswith(b"-") or (name == "EXEC" and b"-" in ours):
                 self._data.suspects += its_words[1:]
             if any(difference.parts and difference.telling(its_name, its_words) for difference in self.differences):
@@ -191,10 +196,12 @@ class Contest:
     def _look(self, keys: Sequence[bytes]) -> bool:
         """Compare the data, and what was said of them; whether all digests were equal."""
         self._named.clear()
-        self.theirs.settle()
+        for side in (self.theirs, self.ours):
+            side.settle()
         self._late()
         equal_digests = self._data.look(keys)
-        self.theirs.settle()
+        for side in (self.theirs, self.ours):
+            side.settle()
         self._data.listen()
         for worker in self._workers.values():
             if worker.waiting:
@@ -208,9 +215,10 @@ class Contest:
             return
         case = Case(name, tuple(words), ours, theirs)
         for difference in self.differences:
-            if difference.fits(case):
+            late = difference.name in self._told and difference.after(case)
+            if late or difference.fits(case):
                 self.counted[f"difference: {difference.name}"] += 1
-                if difference.parts:
+                if late or difference.parts:
                     raise _Parted
                 return
         raise _Unequal(case)

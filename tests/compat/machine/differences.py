@@ -147,6 +147,16 @@ REDIS: Final = (
         "WITHSCORE is an option from 7.2 on",
         texts((".*", "ERR wrong number of arguments for 'z(rev)?rank' command")),
     ),
+    Difference(
+        "end of a group",
+        "7.0 has a text of its own for those who waited in it",
+        texts(
+            (
+                "NOGROUP No such key '.*' or consumer group '.*' in XREADGROUP with GROUP option",
+                "NOGROUP the consumer group this client was blocked on no longer exists",
+            )
+        ),
+    ),
     Difference("ZRANK queued", "as before, inside MULTI", _queued_with_score, parts=True),
     Difference("XSETID", "the largest deleted id is a bound from 7.2 on", _below_deleted, parts=True),
     Difference(

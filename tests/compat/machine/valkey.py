@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from re import fullmatch
 from typing import Final
 
+from tests.support.wire_replies import Refusal
+
 from .cases import Case, Difference, Event, encoded, event_of, same_scores, texts
 from .consumers import lag_apart
 from .differences import LOWEST
@@ -154,6 +156,17 @@ VALKEY: Final = (
         "long members",
         "Valkey leaves the listpack for the length of a member that ZADD does not add in the end",
         encoded(b"listpack", b"skiplist"),
+    ),
+    Difference(
+        "LTRIM of nothing",
+        "Valkey calls it no change, so that neither watchers nor caches hear of it",
+        telling=lambda name, words: name == "LTRIM",
+        after=lambda case: case.name in ("EXEC", "LTRIM", "messages"),
+    ),
+    Difference(
+        "XREAD +",
+        "Valkey looks behind the last id, with which there may be no entry",
+        lambda case: case.name == "XREAD" and b"+" in case.words and not isinstance(case.ours, Refusal),
     ),
     Difference("longer embstr", "Valkey embeds longer strings", encoded(b"raw", b"embstr")),
     Difference("lag", "as in 7.0", lag_apart),
