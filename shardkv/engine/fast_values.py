@@ -1,6 +1,6 @@
 """Tuned twins of the hottest commands of lists, hashes, sets and sorted sets. The contract is told in ``fast``.
 
-These find the value by ``_owned`` or ``_seen`` and leave its change to the value itself; what they save is all that
+These find the value by ``owned`` or ``_seen`` and leave its change to the value itself; what they save is all that
 stands around a command.
 """
 
@@ -36,7 +36,7 @@ class Declined:
 _DECLINED: Final = Declined()
 
 
-def _owned(db: Database, key: bytes) -> Any:
+def owned(db: Database, key: bytes) -> Any:
     """The value that a writing command may change, or None. Its access time is kept."""
     if db.attended:
         return _DECLINED
@@ -124,7 +124,7 @@ def zpopmin(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
     """ZPOPMIN key."""
     if len(words) != 2:
         return None
-    held = _owned(db, words[1])
+    held = owned(db, words[1])
     if type(held) is not ZSetValue:
         return EMPTY_ARRAY if held is None else None
     score, member = held.cut(0, 1)[0]
@@ -142,7 +142,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         """LPUSH key element ... of a list that exists."""
         if len(words) < 3:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not ListValue:
             return None
         held.push_left(words[2:], config.list_max_listpack_size)
@@ -153,7 +153,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         """RPUSH key element ... of a list that exists."""
         if len(words) < 3:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not ListValue:
             return None
         held.push_right(words[2:], config.list_max_listpack_size)
@@ -164,7 +164,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         """LPOP key."""
         if len(words) != 2:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not ListValue:
             return nil if held is None else None
         element = held.pop_left(config.list_max_listpack_size)
@@ -177,7 +177,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         """RPOP key."""
         if len(words) != 2:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not ListValue:
             return nil if held is None else None
         element = held.pop_right(config.list_max_listpack_size)
@@ -191,7 +191,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         count = len(words)
         if count < 4 or count & 1:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not HashValue or held.times is not None:
             return None
         db.dirty += (count - 2) >> 1
@@ -201,7 +201,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         """SADD key member of a set that exists."""
         if len(words) != 3:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not SetValue:
             return None
         if held.add(words[2], config):
@@ -213,7 +213,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         """SPOP key: to the replicas it is the SREM of what was taken."""
         if len(words) != 2:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not SetValue:
             return nil if held is None else None
         member = held.pop(rng)
@@ -232,7 +232,7 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
             score = parse_float(words[2])
         except ReplyError:
             return None
-        held = _owned(db, words[1])
+        held = owned(db, words[1])
         if type(held) is not ZSetValue:
             return None
         member = words[3]
