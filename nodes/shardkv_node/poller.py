@@ -11,6 +11,8 @@ from typing import Protocol
 
 READ = 1
 WRITE = 4
+#: Descriptors of one round: more make the clients wait for the server and it for them, fewer cost more system calls.
+ROUND_MAX = 32
 
 
 class Poller(Protocol):
@@ -57,7 +59,7 @@ if sys.platform == "linux":
 
         def poll(self, seconds: float) -> list[tuple[int, int]]:
             """See Poller."""
-            return self._epoll.poll(seconds, 512)
+            return self._epoll.poll(seconds, ROUND_MAX)
 
         def close(self) -> None:
             """See Poller."""
@@ -106,7 +108,7 @@ else:  # pragma: no cover - macOS and the BSDs
         def poll(self, seconds: float) -> list[tuple[int, int]]:
             """See Poller."""
             bits = {select.KQ_FILTER_READ: READ, select.KQ_FILTER_WRITE: WRITE}
-            return [(int(event.ident), bits[event.filter]) for event in self._queue.control(None, 512, seconds)]
+            return [(int(event.ident), bits[event.filter]) for event in self._queue.control(None, ROUND_MAX, seconds)]
 
         def close(self) -> None:
             """See Poller."""

@@ -1,4 +1,4 @@
-"""The tuned twins of hot commands answer and change what the plain commands do."""
+"""The tuned twins of hot commands, of one request or a whole run, answer and change what the plain commands do."""
 
 from __future__ import annotations
 
@@ -88,8 +88,29 @@ REQUEST = st.one_of(
         st.sampled_from([b"PEXPIRE"]), st.sampled_from([b"l", b"h", b"s", b"z"]), st.sampled_from([b"1", b"5", b"3000"])
     ),
 )
+
+
+def run(name: bytes, *words: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[list[bytes]]]:
+    """A pipeline of one command."""
+    return st.lists(request(name, *words), min_size=4, max_size=12)
+
+
+RUN = st.one_of(
+    run(b"PING"),
+    run(b"GET", NAME),
+    run(b"SET", NAME, TEXT),
+    run(b"INCR", NAME),
+    run(b"LPUSH", st.just(b"l"), ELEMENT),
+    run(b"RPUSH", LIST, ELEMENT),
+    run(b"LPOP", st.just(b"l")),
+    run(b"RPOP", LIST),
+    run(b"HSET", st.just(b"h"), ELEMENT, TEXT),
+    run(b"SADD", st.just(b"s"), ELEMENT),
+    run(b"ZADD", st.just(b"z"), SCORE, ELEMENT),
+)
 STEP = st.one_of(
     REQUEST.map(lambda one: [one]),
+    RUN,
     st.lists(REQUEST, min_size=4, max_size=25),
     st.sampled_from([1, 4, 2000]),
 )
