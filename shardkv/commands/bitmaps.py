@@ -206,5 +206,5 @@ def bitop(ctx: Context, operation: bytes, target: bytes, *names: bytes) -> int:
         ctx.store(target, made)
         ctx.touch(target, "set")
     else:
-        ctx.delete(target)
+        ctx.drop(target)
     return len(made)

@@ -176,6 +176,12 @@ class Context:
             self.touch(key, event)
         return True
 
+    def drop(self, key: bytes) -> None:
+        """Delete the key at which an empty result would be stored: as in Redis it does not matter, nor is it told, if
+        its time has passed."""
+        if self.db.discard(key):
+            self.touch(key, "del")
+
     def expire_at(self, key: bytes, at: int | None) -> None:
         """Set (Unix milliseconds) or clear the expiry of a key that exists."""
         self.db.expire_at(key, at)

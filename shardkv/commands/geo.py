@@ -141,7 +141,7 @@ def _answer(ctx: Context, wanted: GeoSearch, held: ZSetValue | None, event: str)
     if held is None:
         if wanted.target is None:
             return []
-        ctx.delete(wanted.target)
+        ctx.drop(wanted.target)
         return 0
     found = search(held, wanted.shape, wanted.count if wanted.any else None)
     # The nearest are meant by a count, unless any will do.
@@ -173,7 +173,7 @@ def _store(ctx: Context, wanted: GeoSearch, found: list[Found], event: str) -> i
     """Keep the result as a sorted set; how many members it has. Nothing found: the key goes."""
     assert wanted.target is not None
     if not found:
-        ctx.delete(wanted.target)
+        ctx.drop(wanted.target)
         return 0
     if wanted.store_distance:
         scores = {one.member: one.distance / wanted.unit for one in found}

@@ -153,7 +153,7 @@ def _number(word: bytes, least: int, otherwise: str) -> int:
 def _store(ctx: Context, destination: bytes, result: SetValue | None, event: str) -> int:
     """Put a result under a key, or delete the key when there is none."""
     if result is None:
-        ctx.delete(destination)
+        ctx.drop(destination)
         return 0
     ctx.store(destination, result)
     ctx.touch(destination, event)

@@ -242,7 +242,7 @@ def _sort(ctx: Context, words: list[bytes], *, may_store: bool) -> Any:
     if options.target is None:
         return found
     if not found:
-        ctx.delete(options.target)
+        ctx.drop(options.target)
         return 0
     sorted_list = ListValue.of([element or b"" for element in found], fill_of(ctx))
     ctx.supersede(options.target, sorted_list, "sortstore", len(found))

@@ -222,7 +222,7 @@ def store_scores(ctx: Context, name: bytes, scores: dict[bytes, float], event: s
     if scores:
         ctx.supersede(name, ZSetValue.of(scores, ctx.host.config), event)
     else:
-        ctx.delete(name)
+        ctx.drop(name)
     return len(scores)
 
 

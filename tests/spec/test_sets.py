@@ -192,3 +192,12 @@ def test_what_set_commands_refuse(kv: EngineClient, words: tuple[str | int, ...]
     kv("SADD", "a", 1)
     with refused(text):
         kv(*words)
+
+
+def test_an_empty_result_deletes_its_key_even_if_the_time_of_that_has_passed(kv: EngineClient) -> None:
+    kv("SADD", "old", "a")
+    kv("PEXPIRE", "old", 1)
+    told = kv.events()
+    kv.wait(2)
+    assert kv("SINTERSTORE", "old", "none") == 0
+    assert told == [("keymiss", "none"), ("del", "old")]

@@ -8,7 +8,7 @@ from math import copysign
 from re import fullmatch
 from typing import Any, Final, TypeAlias
 
-from tests.support.wire_replies import Refusal
+from tests.support.wire_replies import Push, Refusal
 
 from .replies import canonical, leaves, number
 
@@ -82,6 +82,21 @@ def texts(*pairs: tuple[str, str]) -> Callable[[Case], bool]:
 def encoded(ours: bytes, theirs: bytes) -> Callable[[Case], bool]:
     """The same value, held in another way."""
     return lambda case: case.name == "OBJECT|ENCODING" and case.ours == ours and case.theirs == theirs
+
+
+def only_invalidations(case: Case) -> bool:
+    """Whether nothing differs but what clients that cache are told."""
+
+    def rest(messages: Any) -> list[Any]:
+        return [one for one in messages if not _invalidates(one)] if isinstance(messages, list) else [messages]
+
+    return rest(case.ours) == rest(case.theirs)
+
+
+def _invalidates(message: Any) -> bool:
+    if isinstance(message, Push):
+        return message[0] == b"invalidate" or b"__redis__:invalidate" in message.items
+    return isinstance(message, list) and message[:2] == [b"message", b"__redis__:invalidate"]
 
 
 def same_scores(case: Case, *, signed_zero: bool = True) -> bool:

@@ -107,7 +107,7 @@ class Contest:
         self.counted["commands"] += 1
         self._named.update(POOL.intersection(words))
         others_hear = any(other.waiting or other.hears for other in self._workers.values())
-        waits = others_hear or may_wait(name) or name in SUBSCRIBING or name == "RESET"
+        waits = others_hear or may_wait(name) or name in SUBSCRIBING or name in ("RESET", "CLIENT|TRACKING")
         theirs = self.theirs.ask(step.client, words, waits=waits)
         self.ours.at(_moment(name, words, theirs))
         asked = words if self.ours.clock_can_be_set else _with_id(name, words, theirs)
