@@ -23,6 +23,8 @@ from .sides import WORKERS, Side, now
 #: After so many steps encodings and digests of the keys named are compared; at the end those of all keys.
 LOOK_EVERY: Final = 8
 POOL: Final = frozenset(ALL_KEYS)
+#: Commands that may be answered with several replies, or amid messages.
+SEVERAL: Final = SUBSCRIBING | {"PUBLISH", "SPUBLISH", "CLIENT|TRACKING"}
 #: Commands that may give a key or a field a moment to live, and the seconds after which it is over.
 TIMED: Final = frozenset(("SET", "PSETEX", "PEXPIRE", "GETEX", "HPEXPIRE", "HSETEX", "HGETEX"))
 PASSING: Final = 0.003
@@ -161,12 +163,13 @@ class Contest:
         if ours == theirs and name not in WALKS:
             return
         own, other = decode_all(ours), decode_all(theirs)
-        while len(own) == len(other) > 1 and own[-1] == other[-1]:
-            del own[-1], other[-1]  # what came behind the reply
-        if len(own) != 1 or len(other) != 1:
+        if not (own and other) or (name in SEVERAL and len(own) + len(other) > 2):
             self._compare(name, words, own, other)
             return
-        first, second = own[0], other[0]
+        self._compare_reply(name, words, client, own[0], other[0])
+        self._compare("messages", [WAITED, *words], own[1:], other[1:])
+
+    def _compare_reply(self, name: str, words: list[bytes], client: int, first: Any, second: Any) -> None:
         if name in WALKS and isinstance(first, list) and isinstance(second, list):
             if words[1 if name == "SCAN" else 2] != b"0":
                 return  # a cursor that nobody gave
