@@ -25,6 +25,7 @@ from .listeners import Doors, ListenFault, listen_unix
 from .loading import LoadFault
 from .logs import Log
 from .reactor import Reactor
+from .shipping import Shipping
 from .snapshots import Snapshots
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
 from .users import UsersFault, kept_lines, load_users, refuse_bad_users
@@ -168,6 +169,7 @@ class Node:
         self.world.user_lines = partial(kept_lines, self.engine.access, config)
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
+        self.world.shipping = Shipping(self.reactor)
         self.world.farewells.append(self.snapshots.say_farewell)
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
@@ -208,6 +210,7 @@ class Node:
                 if self.cluster is not None:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self.world.shipping.run)
                 nursery.start_soon(self.world.children.run)
                 nursery.start_soon(sweep_clients, self.reactor)
                 nursery.start_soon(sample, self.engine)

@@ -25,6 +25,7 @@ from . import list_blocking as list_blocking
 from . import list_moves as list_moves
 from . import lists as lists
 from . import lolwut as lolwut
+from . import migrate as migrate
 from . import object as object
 from . import persistence as persistence
 from . import pubsub as pubsub

@@ -6,7 +6,7 @@ the engine a world of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
     from ..pubsub.tracking import InvalidationTable
+    from .context import Context
     from .session import Blocked, Session
     from .spec import Command
 
@@ -126,6 +127,9 @@ class World(Protocol):
 
     def write_users(self, text: str) -> None:
         """Put a new text in its place."""
+
+    def ship(self, shipment: Any, landed: Callable[[Any], None]) -> None:
+        """Send keys to another node (``migrate.Shipment``); ``landed`` is called with the ``Outcome``, once."""
 
 
 class ClusterPort(Protocol):
@@ -250,6 +254,15 @@ class Host(Protocol):
 
     def unblock(self, session: Session, reply: Any) -> None:
         """End a wait with a reply."""
+
+    def set_out(self, database: Database, keys: Sequence[bytes]) -> None:
+        """These keys are on their way to another node: writes to them wait."""
+
+    def landed(self, database: Database, keys: Sequence[bytes]) -> None:
+        """They have arrived there, or not: the writes go on."""
+
+    def apart(self, database: Database, words: list[bytes], body: Callable[[Context], Any]) -> Any:
+        """Run something that no client has just asked for, with all consequences; its result, or a ReplyError."""
 
     def kill(self, session: Session) -> None:
         """End a client: at once, or after the reply if it is the one that asks."""

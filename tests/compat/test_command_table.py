@@ -64,7 +64,6 @@ AWAITED: Final[dict[str, str]] = {
         "function|kill function|load function|list function|delete function|help function|stats script "
         "script|debug script|help script|flush script|kill script|load script|exists"
     ),
-    "slot migration": "migrate",
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from shardkv.commands.host import Facts
+from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
 from shardkv.config import Config
 from shardkv.engine.engine import Engine
@@ -88,6 +89,11 @@ class FakeWorld:
     def reload(self, *, flush: bool, merge: bool) -> None:
         """DEBUG RELOAD."""
         self.asked.append(("reload", (flush, merge)))
+
+    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
+        """MIGRATE: a test says how it goes, by ``landed``."""
+        self.asked.append(("ship", shipment))
+        self.landed = landed
 
     def emptied(self) -> bool:
         """FLUSHALL."""
