@@ -20,12 +20,12 @@ from shardkv.config import Config, ConfigFault, Line, cmdline, conffile
 from shardkv.engine.engine import Engine
 
 from . import clock, process
+from .aof import AppendOnly
 from .cluster import ClusterNode, NodesFileFault
 from .listeners import Doors, ListenFault, listen_unix
 from .loading import LoadFault
 from .logs import Log
 from .reactor import Reactor
-from .shipping import Shipping
 from .snapshots import Snapshots
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
 from .users import UsersFault, kept_lines, load_users, refuse_bad_users
@@ -141,6 +141,7 @@ class Node:
         self.world = NodeWorld(config, log, config_file, secrets.token_hex(20))
         self.engine = Engine(config, self.world, self.random, clock.stopwatch)
         self.snapshots = self.world.snapshots = Snapshots(self.engine, self.world.children, log)
+        self.append_only = self.world.append_only = AppendOnly(self.engine, self.snapshots, self.world.children, log)
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
         self.doors: Doors
@@ -169,8 +170,9 @@ class Node:
         self.world.user_lines = partial(kept_lines, self.engine.access, config)
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
-        self.world.shipping = Shipping(self.reactor)
-        self.world.farewells.append(self.snapshots.say_farewell)
+        self.append_only.reactor = self.reactor
+        self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
+        self.world.on_options_changed.append(self.append_only.options_changed)
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)
@@ -183,7 +185,10 @@ class Node:
             self.cluster.open()
         self.engine.begin(clock.unix_ms())
         self.engine.snapshots.last_save = self.world.started // 1000
-        self.snapshots.open()
+        if config.appendonly:
+            self.append_only.open()
+        else:
+            self.snapshots.open()
         self._show_who_this_is()
         if config.pidfile or config.daemonize:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
@@ -210,7 +215,6 @@ class Node:
                 if self.cluster is not None:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
-                nursery.start_soon(self.world.shipping.run)
                 nursery.start_soon(self.world.children.run)
                 nursery.start_soon(sweep_clients, self.reactor)
                 nursery.start_soon(sample, self.engine)
@@ -224,7 +228,11 @@ class Node:
     async def _load_and_go_on(self, nursery: trio.Nursery) -> None:
         """Load what is on disk, while clients are told so, and then begin with all that works on the keys."""
         try:
-            await self.snapshots.load()
+            if self.config.appendonly:
+                await self.append_only.load()
+                self.append_only.start()
+            else:
+                await self.snapshots.load()
         except LoadFault as fault:
             self.fault = fault
             self.log("warning", f"{fault}. The file is left as it is. Exiting.")
@@ -234,6 +242,7 @@ class Node:
         nursery.start_soon(free_values, self.engine)
         nursery.start_soon(rest_values, self.engine)
         nursery.start_soon(self.snapshots.run)
+        nursery.start_soon(self.append_only.run)
         if self.doors:
             self.log("notice", "Ready to accept connections tcp")
         if self.config.unixsocket:
@@ -256,6 +265,7 @@ class Node:
 
     def _say_goodbye(self) -> None:
         self.reactor.close_all()
+        self.append_only.close()
         if self.cluster is not None:
             self.cluster.close()
         if self.config.unixsocket:

@@ -113,8 +113,7 @@ class ClusterNode:
             clock=self._clock,
         )
         self._engine.cluster = self
-        self._engine.refresh_calm()
-        self._engine.leaving.route(bytes(len(self._engine.served)))
+        self._engine.served[:] = bytes(len(self._engine.served))
         self._engine.world.on_options_changed.append(self._options_changed)  # type: ignore[attr-defined]
 
     def _read(self, port: int, bus_port: int) -> ClusterView:
@@ -184,7 +183,7 @@ class ClusterNode:
         write_atomically(self._path, nodesconf.dump(view).encode("utf-8", "surrogateescape"))
 
     def _route(self, view: ClusterView) -> None:
-        self._engine.leaving.route(served_bitmap(view))
+        self._engine.served[:] = served_bitmap(view)
         # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
         shard = view.my_shard_primary.id
         self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard or slot in view.importing)

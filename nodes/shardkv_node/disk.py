@@ -37,6 +37,61 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+class Disk:
+    """What the log of writes asks of the file system, in one place, so that a test can let any of it fail. Each may
+    raise OSError."""
+
+    def open_to_append(self, path: Path) -> int:
+        """A descriptor for a file that is made if it is not there."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write as much as the disk takes; how much that was."""
+        return os.write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        """Bring what is written to disk."""
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close a descriptor."""
+        os.close(descriptor)
+
+    def cut(self, descriptor: int, size: int) -> None:
+        """Cut off what was written beyond ``size``."""
+        os.ftruncate(descriptor, size)
+
+    def truncate(self, path: Path, size: int) -> None:
+        """Cut a file off, for good."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder if it is not there."""
+        if not path.is_dir():
+            path.mkdir(mode=0o755)
+            sync_folder(path.parent)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Move a file, for good."""
+        os.replace(old, new)
+        sync_folder(new.parent)
+        if old.parent != new.parent:
+            sync_folder(old.parent)
+
+    def delete(self, path: Path) -> None:
+        """Delete a file, if it is there."""
+        path.unlink(missing_ok=True)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Put new content in a file's place; after a crash it is the old or the new."""
+        write_atomically(path, data)
+
+
 class FileLock:
     """An exclusive lock beside a file, held as long as the process lives, so that two nodes cannot share a nodes.conf.
 

@@ -93,6 +93,7 @@ class Reactor:
         self._listeners: dict[int, socket.socket] = {}
         self._woken: dict[Session, None] = {}
         self._answered: list[Connection] = []
+        self._commit: Callable[[], None] | None = None
         self._resting_until = 0.0
 
     # ---- set-up
@@ -116,8 +117,14 @@ class Reactor:
         """How many clients are connected."""
         return len(self._connections)
 
+    def hold_replies(self, commit: Callable[[], None] | None) -> None:
+        """Call ``commit`` at the end of each round, before its replies leave: what they promise is made to last. None:
+        they promise nothing."""
+        self._commit = commit
+
     def close_all(self) -> None:
         """Send what can be sent at once and close every connection."""
+        self._end_round()
         for connection in list(self._connections.values()):
             self._flush(connection)
             self._drop(connection)
@@ -185,6 +192,8 @@ class Reactor:
         """
         if self._woken:
             self._serve_woken()
+        if self._commit is not None:
+            self._commit()
         answered = self._answered
         if not answered:
             return
@@ -251,6 +260,8 @@ class Reactor:
             if not connection.parser.authenticated:
                 self._know_better(connection)
             if session.waiting and sum(map(len, session.out)) > RECEIVE:
+                if self._commit is not None:
+                    self._commit()
                 self._send(connection)
 
     def _know_better(self, connection: Connection) -> None:

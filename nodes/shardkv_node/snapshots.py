@@ -16,6 +16,7 @@ import trio
 from shardkv.commands.versions import REDIS_VERSION
 from shardkv.engine.engine import Engine
 from shardkv.keyspace.database import Database
+from shardkv.persist.aof.rewriting import CommandSnapshot
 from shardkv.persist.loading import LoadProgress
 from shardkv.persist.rdb.loader import RdbLoader
 from shardkv.persist.rdb.writer import Snapshot
@@ -275,7 +276,7 @@ def pause(delay: int, keys: int) -> float:
     return keys * delay / 1e6 if delay >= 0 else keys / -delay / 1e6
 
 
-def paced(snapshot: Snapshot, delay: int, report: Report | None) -> Iterable[bytes]:
+def paced(snapshot: Snapshot | CommandSnapshot, delay: int, report: Report | None) -> Iterable[bytes]:
     """The chunks of a snapshot, told of and slowed down as it is written."""
     keys = 0
     for chunk in snapshot:

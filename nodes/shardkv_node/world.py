@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import trio
 
 from shardkv.commands.host import Facts
-from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
 from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
@@ -26,10 +25,10 @@ from .listeners import ListenFault
 from .loading import LoadFault
 
 if TYPE_CHECKING:
+    from .aof import AppendOnly
     from .listeners import Doors
     from .logs import Log
     from .reactor import Reactor
-    from .shipping import Shipping
     from .snapshots import Snapshots
 
 
@@ -52,8 +51,8 @@ class NodeWorld:
 
     reactor: Reactor
     doors: Doors
-    shipping: Shipping
     snapshots: Snapshots
+    append_only: AppendOnly
 
     def __init__(self, config: Config, log: Log, config_file: Path | None, run_id: str) -> None:
         self.config = config
@@ -158,10 +157,6 @@ class NodeWorld:
         """Serve a session again."""
         self.reactor.wake(session)
 
-    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
-        """MIGRATE."""
-        self.shipping.ship(shipment, landed)
-
     # ---- the process
 
     def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
@@ -199,6 +194,18 @@ class NodeWorld:
         except LoadFault as fault:
             self._log("warning", str(fault))
             raise ReplyError("ERR Error trying to load the RDB dump, check server logs.") from None
+
+    def rewrite_log(self) -> None:
+        """See World."""
+        self.append_only.rewrite()
+
+    def reload_log(self) -> None:
+        """See World."""
+        try:
+            self.append_only.reload()
+        except LoadFault as fault:
+            self._log("warning", str(fault))
+            raise ReplyError("ERR Error trying to load the AOF files, check server logs.") from None
 
     def emptied(self) -> bool:
         """See World."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import acl as acl
+from . import append_only as append_only
 from . import bitfields as bitfields
 from . import bitmaps as bitmaps
 from . import client as client
@@ -25,7 +26,6 @@ from . import list_blocking as list_blocking
 from . import list_moves as list_moves
 from . import lists as lists
 from . import lolwut as lolwut
-from . import migrate as migrate
 from . import object as object
 from . import persistence as persistence
 from . import pubsub as pubsub

@@ -6,7 +6,7 @@ the engine a world of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..acl.users import Users
     from ..config import Config
     from ..keyspace.database import Database
+    from ..persist.aof.state import AofState
     from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
     from ..pubsub.tracking import InvalidationTable
-    from .context import Context
     from .session import Blocked, Session
     from .spec import Command
 
@@ -103,6 +103,12 @@ class World(Protocol):
         """Load the snapshot that is on disk: into empty databases (``flush``), or among the keys that are there, whose
         place it takes only if ``merge``. Raises ReplyError, and then nothing is changed."""
 
+    def rewrite_log(self) -> None:
+        """Begin to write the log of writes anew in a child. Raises OSError."""
+
+    def reload_log(self) -> None:
+        """Empty all databases and load the log that is on disk. Raises ReplyError."""
+
     def emptied(self) -> bool:
         """All keys of all databases are gone on purpose (FLUSHALL): no snapshot of them is worth finishing, and the
         file on disk is to be as empty, if there are save points. True if it is; the log has what goes wrong."""
@@ -127,9 +133,6 @@ class World(Protocol):
 
     def write_users(self, text: str) -> None:
         """Put a new text in its place."""
-
-    def ship(self, shipment: Any, landed: Callable[[Any], None]) -> None:
-        """Send keys to another node (``migrate.Shipment``); ``landed`` is called with the ``Outcome``, once."""
 
 
 class ClusterPort(Protocol):
@@ -210,6 +213,7 @@ class Host(Protocol):
     commands: dict[bytes, Command]
     active_expire: bool
     snapshots: SnapshotState
+    aof: AofState
 
     @property
     def access(self) -> AccessPort:
@@ -254,15 +258,6 @@ class Host(Protocol):
 
     def unblock(self, session: Session, reply: Any) -> None:
         """End a wait with a reply."""
-
-    def set_out(self, database: Database, keys: Sequence[bytes]) -> None:
-        """These keys are on their way to another node: writes to them wait."""
-
-    def landed(self, database: Database, keys: Sequence[bytes]) -> None:
-        """They have arrived there, or not: the writes go on."""
-
-    def apart(self, database: Database, words: list[bytes], body: Callable[[Context], Any]) -> Any:
-        """Run something that no client has just asked for, with all consequences; its result, or a ReplyError."""
 
     def kill(self, session: Session) -> None:
         """End a client: at once, or after the reply if it is the one that asks."""

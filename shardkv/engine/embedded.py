@@ -6,13 +6,12 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hiredis import Reader
 
 from ..commands.host import Facts
-from ..commands.migrate import Outcome, Shipment
 from ..commands.session import Session
 from ..config import Config
 from ..errors import ReplyError
@@ -66,6 +65,14 @@ class NoWorld:
         """There is nothing to load."""
         self.save()
 
+    def rewrite_log(self) -> None:
+        """As ``save``."""
+        self.save()
+
+    def reload_log(self) -> None:
+        """As ``save``."""
+        self.save()
+
     def emptied(self) -> bool:
         """No file holds the keys that are gone."""
         return False
@@ -91,10 +98,6 @@ class NoWorld:
     def write_users(self, text: str) -> None:
         """Nor to write to."""
         raise ReplyError("ERR there is no ACL file for an embedded engine")
-
-    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
-        """There is no way to another node."""
-        landed(Outcome(fault="connecting to the client"))
 
     def facts(self) -> Facts:
         """An embedded engine knows nothing of the process that it lives in."""

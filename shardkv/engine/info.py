@@ -14,11 +14,10 @@ from ..commands.connection import mode_of
 from ..commands.host import Facts
 from ..commands.spec import TABLE
 from ..commands.versions import REDIS_VERSION, SHARDKV_VERSION
-from ..persist.snapshots import SNAPSHOT_CHILDREN
 from .memory_info import memory
+from .persistence_info import persistence
 
 if TYPE_CHECKING:
-    from ..persist.loading import LoadProgress
     from .engine import Engine
 
 Fields: TypeAlias = Iterator[tuple[str, Any]]
@@ -69,52 +68,6 @@ def _clients(engine: Engine, facts: Facts) -> Fields:
     yield "tracking_clients", sum(session.tracking is not None for session in sessions)
     waits = [session.blocked for session in sessions if session.blocked is not None]
     yield "clients_in_timeout_table", sum(blocked.deadline is not None for blocked in waits)
-
-
-def _persistence(engine: Engine, facts: Facts) -> Fields:
-    yield "loading", int(engine.loading)
-    yield "async_loading", 0
-    state, child = engine.snapshots, facts["child"]
-    saving = child is not None and child["kind"] in SNAPSHOT_CHILDREN
-    yield "current_cow_peak", child["copied_peak"] if child else 0
-    yield "current_cow_size", child["copied"] if child else 0
-    yield "current_cow_size_age", int(child["copied_age"]) if child else 0
-    keys, total = (child["keys"], child["keys_total"]) if child else (0, 0)
-    yield "current_fork_perc", f"{100 * keys / total if total else 0:.2f}"
-    yield "current_save_keys_processed", keys
-    yield "current_save_keys_total", total
-    yield "rdb_changes_since_last_save", engine.changes - state.settled
-    yield "rdb_bgsave_in_progress", int(saving)
-    yield "rdb_last_save_time", state.last_save
-    yield "rdb_last_bgsave_status", "ok" if state.ok else "err"
-    yield "rdb_last_bgsave_time_sec", state.last_seconds
-    yield "rdb_current_bgsave_time_sec", int(child["seconds"]) if child and saving else -1
-    yield "rdb_saves", state.saves
-    yield "rdb_last_cow_size", state.last_copied
-    yield "rdb_last_load_keys_expired", state.expired_keys
-    yield "rdb_last_load_keys_loaded", state.loaded_keys
-    for name in ("aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"):
-        yield name, 0
-    yield "aof_last_rewrite_time_sec", -1
-    yield "aof_current_rewrite_time_sec", -1
-    yield "aof_last_bgrewrite_status", "ok"
-    yield "aof_rewrites", 0
-    yield "aof_rewrites_consecutive_failures", 0
-    yield "aof_last_write_status", "ok"
-    for name in ("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"):
-        yield name, 0
-    if engine.progress is not None:
-        yield from _loading(engine.progress, engine.now // 1000)
-
-
-def _loading(progress: LoadProgress, now: int) -> Fields:
-    """How far loading is, in seconds and bytes."""
-    yield "loading_start_time", progress.started
-    yield "loading_total_bytes", progress.total
-    yield "loading_rdb_used_mem", progress.used_memory
-    yield "loading_loaded_bytes", progress.loaded
-    yield "loading_loaded_perc", f"{progress.percent:.2f}"
-    yield "loading_eta_seconds", progress.seconds_left(now)
 
 
 _REASONS: Final = {Reason.AUTH: "auth", Reason.COMMAND: "cmd", Reason.KEY: "key", Reason.CHANNEL: "channel"}
@@ -243,7 +196,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "Server": _server,
     "Clients": _clients,
     "Memory": memory,
-    "Persistence": _persistence,
+    "Persistence": persistence,
     "Stats": _stats,
     "Replication": _replication,
     "CPU": _cpu,

@@ -70,7 +70,7 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
         yield name, 0
     yield "mem_clients_normal", sum(session.unsent + session.query_pending for session in engine.sessions.values())
     yield "mem_cluster_links", 0
-    yield "mem_aof_buffer", 0
+    yield "mem_aof_buffer", engine.aof.buffered
     yield "mem_allocator", "pymalloc"
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", sum(database.freeing.pending for database in engine.opened)

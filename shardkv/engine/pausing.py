@@ -56,5 +56,5 @@ class Pause:
 
     def forget(self, session: Session) -> None:
         """A client is gone."""
-        if session.postponed and session in self.held:
+        if session.postponed:
             self.held.remove(session)

@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 import pytest
 
 from shardkv.commands.host import Facts
-from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
 from shardkv.config import Config
 from shardkv.engine.engine import Engine
@@ -90,10 +89,13 @@ class FakeWorld:
         """DEBUG RELOAD."""
         self.asked.append(("reload", (flush, merge)))
 
-    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
-        """MIGRATE: a test says how it goes, by ``landed``."""
-        self.asked.append(("ship", shipment))
-        self.landed = landed
+    def rewrite_log(self) -> None:
+        """BGREWRITEAOF."""
+        self._saved("rewrite_log")
+
+    def reload_log(self) -> None:
+        """DEBUG LOADAOF."""
+        self.asked.append(("reload_log", None))
 
     def emptied(self) -> bool:
         """FLUSHALL."""

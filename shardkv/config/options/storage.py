@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from ..kinds import INT_MAX, INT_MIN, LONG_MAX, Choice, Flag, Folder, Integer, Memory, Text
 from ..listkinds import SaveRules, ShutdownWords
 from ..schema import IMMUTABLE, PROTECTED, Option, Table
-
-_PERSISTENCE: Final = "persistence"
 
 
 def _name_only(option: str, what: str, empty: bool = False) -> Callable[[str], str | None]:
@@ -69,14 +66,13 @@ class Snapshots(Table, title="snapshotting"):
 class AppendOnly(Table, title="append only file"):
     """The log of writes."""
 
-    appendonly = Option(Flag(), False, "Whether every write is logged to a file.", awaits=_PERSISTENCE)
+    appendonly = Option(Flag(), False, "Whether every write is logged to a file.")
     appendfilename = Option(
         Text(kept=True),
         "appendonly.aof",
         "The first part of the files' names.",
         mutable=IMMUTABLE,
         check=_name_only("appendfilename", "filename"),
-        awaits=_PERSISTENCE,
     )
     appenddirname = Option(
         Text(kept=True),
@@ -84,39 +80,30 @@ class AppendOnly(Table, title="append only file"):
         "The folder of these files, inside dir.",
         mutable=IMMUTABLE,
         check=_name_only("appenddirname", "dirname"),
-        awaits=_PERSISTENCE,
     )
     appendfsync = Option(
         Choice("everysec", "always", "no"),
         "everysec",
         "When the file is brought to disk: each second, before each reply, or when the kernel likes.",
-        awaits=_PERSISTENCE,
     )
     no_appendfsync_on_rewrite = Option(
-        Flag(), False, "Whether that pauses while a child writes a snapshot or a rewrite.", awaits=_PERSISTENCE
+        Flag(), False, "Whether that pauses while a child writes a snapshot or a rewrite."
     )
     auto_aof_rewrite_percentage = Option(
         Integer(0, INT_MAX),
         100,
         "Growth since the last rewrite, in percent, that starts the next. 0: none.",
-        awaits=_PERSISTENCE,
     )
     auto_aof_rewrite_min_size = Option(
-        Memory(0, LONG_MAX), 64 * 2**20, "The size below which no rewrite starts by itself.", awaits=_PERSISTENCE
+        Memory(0, LONG_MAX), 64 * 2**20, "The size below which no rewrite starts by itself."
     )
-    aof_load_truncated = Option(
-        Flag(), True, "Whether a file that ends within a command is loaded up to there.", awaits=_PERSISTENCE
-    )
-    aof_use_rdb_preamble = Option(Flag(), True, "Whether a rewrite begins with a snapshot.", awaits=_PERSISTENCE)
-    aof_timestamp_enabled = Option(
-        Flag(), False, "Whether the file holds the time of its commands.", awaits=_PERSISTENCE
-    )
+    aof_load_truncated = Option(Flag(), True, "Whether a file that ends within a command is loaded up to there.")
+    aof_use_rdb_preamble = Option(Flag(), True, "Whether a rewrite begins with a snapshot.")
+    aof_timestamp_enabled = Option(Flag(), False, "Whether the file holds the time of its commands.")
     aof_rewrite_incremental_fsync = Option(
-        Flag(), True, "Whether a rewrite is brought to disk while it is being written.", awaits=_PERSISTENCE
+        Flag(), True, "Whether a rewrite is brought to disk while it is being written."
     )
-    aof_disable_auto_gc = Option(
-        Flag(), False, "Whether files that are no longer needed are left to lie.", awaits=_PERSISTENCE
-    )
+    aof_disable_auto_gc = Option(Flag(), False, "Whether files that are no longer needed are left to lie.")
     loading_process_events_interval_bytes = Option(
         Integer(1024), 2 * 2**20, "How many bytes are loaded between two looks at the clients.", hidden=True
     )
