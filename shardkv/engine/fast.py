@@ -14,7 +14,8 @@ as bytes.
 from __future__ import annotations
 
 from binascii import crc_hqx
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..keyspace.database import Database
@@ -24,11 +25,24 @@ from ..resp.encoder import BULK_HEADER, INTEGER, OK_BYTES, PONG_BYTES
 if TYPE_CHECKING:
     from ..config import Config
 
+#: Types of strings that nothing has to be done for when they go, and that of a key that is not there.
+_SMALL_OR_NONE: Final = frozenset({bytes, int, type(None)})
+_ZEROS: Final = repeat(0)
+
 Twin: TypeAlias = Callable[[Database, list[bytes], bytes], "bytes | None"]
 
 _SHORT: Final = len(BULK_HEADER)
 _INTEGERS: Final = len(INTEGER)
 _MAX: Final = 2**63 - 1
+
+
+def slots_of(db: Database, keys: Sequence[bytes]) -> list[int] | None:
+    """The slots of all keys, or None if one of them is not served here."""
+    if 123 in b"".join(keys):  # a brace: one of them may have a hash tag
+        slots = list(map(key_slot, keys))
+    else:
+        slots = [crc & 16383 for crc in map(crc_hqx, keys, _ZEROS)]
+    return None if 0 in map(db.served.__getitem__, slots) else slots
 
 
 def ping(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
@@ -120,28 +134,26 @@ def string_twins(config: Config) -> dict[str, Twin]:
         count = len(words)
         if not count & 1 or db.attended or config.cluster_enabled:
             return None
-        served, values = db.served, db.values
-        expires = db.expires if db.expiring else None
-        slots: list[int] = []
-        for key in words[1::2]:
-            slot = key_slot(key) if 123 in key else crc_hqx(key, 0) & 16383
-            if not served[slot] or (expires is not None and expires[slot] is not None):
+        keys, texts = words[1::2], words[2::2]
+        slots = slots_of(db, keys)
+        if slots is None:
+            return None
+        values = db.values
+        if db.expiring:
+            expires = db.expires
+            if any(expires[slot] is not None for slot in slots):
                 return None
-            old = values[slot].get(key)
-            if old is not None and type(old) is not bytes:
-                return None
-            slots.append(slot)
+        olds = [values[slot].get(key) for slot, key in zip(slots, keys, strict=True)]
+        if not set(map(type, olds)) <= _SMALL_OR_NONE:
+            return None
         access, clock = db.access, db.clock
-        at = 1
-        for slot in slots:
+        for slot, key, text in zip(slots, keys, texts, strict=True):
             held = values[slot]
             before = len(held)
-            held[words[at]] = words[at + 1]
-            after = len(held)
-            if after != before:
-                db.grown(slot, after)
+            held[key] = text
+            if len(held) != before:
+                db.grown(slot, len(held))
             access[slot] = clock
-            at += 2
         db.dirty += count >> 1
         return OK_BYTES
 

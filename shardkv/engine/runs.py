@@ -14,20 +14,18 @@ to what is propagated.
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import ReplyError
 from ..keyspace.database import Database
-from ..keyspace.slots import key_slot
 from ..resp.encoder import BULK_HEADER, INTEGER, OK_BYTES, PONG_BYTES, encode_bulks
 from ..resp.numbers import parse_float
 from ..values.hashes import HashValue
 from ..values.lists import ListValue
 from ..values.sets import SetValue
 from ..values.zsets import ZSetValue
+from .fast import slots_of
 from .fast_values import owned
 
 if TYPE_CHECKING:
@@ -42,7 +40,6 @@ Run: TypeAlias = Callable[[Database, Columns, bytes], Answered]
 RUN_MIN: Final = 4
 
 _DECLINED: Final[Answered] = (b"", 0)
-_ZEROS: Final = repeat(0)
 _SHORT: Final = len(BULK_HEADER)
 _INTEGERS: Final = len(INTEGER)
 _MAX: Final = 2**63 - 1
@@ -59,15 +56,6 @@ def turned(requests: list[list[bytes]]) -> Columns | None:
         return None
     names = columns[0]
     return columns if names.count(name) == len(names) else None
-
-
-def slots_of(db: Database, keys: Column) -> list[int] | None:
-    """The slots of all keys, or None if one of them is not served here."""
-    if 123 in b"".join(keys):  # a brace: one of them may have a hash tag
-        slots = list(map(key_slot, keys))
-    else:
-        slots = [crc & 16383 for crc in map(crc_hqx, keys, _ZEROS)]
-    return None if 0 in map(db.served.__getitem__, slots) else slots
 
 
 def _bulks(texts: list[bytes]) -> bytes:

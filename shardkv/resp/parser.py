@@ -66,7 +66,7 @@ class RequestParser:
         """The requests that ``data`` completes. Requests of no words are dropped."""
         if not self.settled or not self.authenticated or len(data) > self.max_bulk:
             return self._feed_carefully(data)
-        if len(data) < _SMALL:
+        if len(data) < _SMALL and data[2:3] == b"\r":  # the first request has less than ten words
             words = _single(data)
             if words is not None:
                 return [words]
