@@ -27,6 +27,7 @@ from .loading import LoadFault
 from .logs import Log
 from .reactor import Reactor
 from .snapshots import Snapshots
+from .supervision import Supervisor
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
 from .users import UsersFault, kept_lines, load_users, refuse_bad_users
 from .world import NodeWorld
@@ -45,9 +46,11 @@ def run(line: cmdline.CommandLine, *, read_file: ReadFiles, read_stdin: Callable
     """Run a node by its command line until it is told to stop; the exit code. Raises ConfigFault and StartFault."""
     config, config_file, lines = configure(line, read_file=read_file, read_stdin=read_stdin)
     log = prepare(config, lines)
-    if config.daemonize:
+    supervisor = Supervisor(config.supervised, os.environ, log)
+    if config.daemonize and not supervisor:
         process.go_to_background()
-    node = Node(config, config_file, log)
+    node = Node(config, config_file, log, supervisor)
+    supervisor.starting()
     try:
         node.open()
     except ListenFault as fault:
@@ -78,6 +81,8 @@ def prepare(config: Config, lines: Sequence[Line]) -> Log:
         raise fault_of("dir", lines, error) from error
     config.assign(Config.dir, str(Path.cwd()))
     log = Log(str(Path(config.logfile).absolute()) if config.logfile else "", config.loglevel, role="C")
+    if config.syslog_enabled:
+        log.also_to_syslog(config.syslog_ident, config.syslog_facility)
     try:
         log.probe()
     except OSError as error:
@@ -134,7 +139,7 @@ def configure(
 class Node:
     """The parts of one node and how they hang together."""
 
-    def __init__(self, config: Config, config_file: Path | None, log: Log) -> None:
+    def __init__(self, config: Config, config_file: Path | None, log: Log, supervisor: Supervisor) -> None:
         self.config = config
         self.log = log
         self.random = Random(secrets.randbits(128))
@@ -142,6 +147,8 @@ class Node:
         self.engine = Engine(config, self.world, self.random, clock.stopwatch)
         self.snapshots = self.world.snapshots = Snapshots(self.engine, self.world.children, log)
         self.append_only = self.world.append_only = AppendOnly(self.engine, self.snapshots, self.world.children, log)
+        self.world.supervised = supervisor.kind
+        self.supervisor = supervisor
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
         self.doors: Doors
@@ -247,6 +254,7 @@ class Node:
             self.log("notice", "Ready to accept connections tcp")
         if self.config.unixsocket:
             self.log("notice", "Ready to accept connections unix")
+        self.supervisor.ready()
 
     async def _obey_signals(self, signals: object) -> None:
         async for number in signals:  # type: ignore[attr-defined]
@@ -264,6 +272,7 @@ class Node:
                 pass  # the log has it, and the node goes on, as Redis does
 
     def _say_goodbye(self) -> None:
+        self.supervisor.stopping()
         self.reactor.close_all()
         self.append_only.close()
         if self.cluster is not None:

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+import syslog
 from typing import Final
 
 from .clock import log_stamp
 
 LEVELS: Final = ("debug", "verbose", "notice", "warning")
+_PRIORITIES: Final = {
+    "debug": syslog.LOG_DEBUG,
+    "verbose": syslog.LOG_INFO,
+    "notice": syslog.LOG_NOTICE,
+    "warning": syslog.LOG_WARNING,
+}
 _MARKS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
 
 
@@ -23,6 +30,7 @@ class Log:
         self.path = path
         self.role = role
         self._from = 0
+        self._to_syslog = False
         self.level = level
 
     @property
@@ -40,7 +48,17 @@ class Log:
             return
         mark = _MARKS[level]
         head = f"{os.getpid()}:{self.role} {log_stamp()} {mark} "
-        self.raw("".join(f"{head}{line}\n" for line in text.split("\n")))
+        lines = text.split("\n")
+        self.raw("".join(f"{head}{line}\n" for line in lines))
+        if self._to_syslog:
+            for line in lines:
+                syslog.syslog(_PRIORITIES[level], line.encode("utf-8", "backslashreplace").decode().replace("\0", "?"))
+
+    def also_to_syslog(self, ident: str, facility: str) -> None:
+        """Send every line to the system's log as well, as a program called ``ident``; ``facility``: user, local0 ..."""
+        options = syslog.LOG_PID | syslog.LOG_NDELAY | syslog.LOG_NOWAIT
+        syslog.openlog(ident, options, getattr(syslog, f"LOG_{facility.upper()}"))
+        self._to_syslog = True
 
     def probe(self) -> None:
         """Raise OSError if the file cannot be written to."""

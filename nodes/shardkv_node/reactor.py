@@ -42,8 +42,8 @@ RECEIVE: Final = 65536
 UNREAD_MAX: Final = 64 * 1024 * 1024
 #: Requests of one client that are carried out before their replies are sent.
 PORTION: Final = 64
-#: New connections in one round.
-ACCEPTS_MAX: Final = 64
+#: A tenth of all connections is looked after in each sweep, and no fewer than this.
+SWEPT_LEAST: Final = 32
 #: Out of file descriptors: how long the listeners rest.
 ACCEPT_REST_SECONDS: Final = 0.1
 
@@ -95,6 +95,8 @@ class Reactor:
         self._answered: list[Connection] = []
         self._commit: Callable[[], None] | None = None
         self._resting_until = 0.0
+        self._unswept: list[Connection] = []
+        self._portion = SWEPT_LEAST
 
     # ---- set-up
 
@@ -225,8 +227,11 @@ class Reactor:
         stats.reads += 1
         requests = parser.feed(data)
         if len(requests) > PORTION:
-            session.waiting.extend(requests)
-            self._go_on(connection)
+            if session.held:
+                self._engine.hold_back(session, requests)
+            else:
+                session.waiting.extend(requests)
+                self._go_on(connection)
             if session.closed:
                 return
         elif requests:
@@ -240,6 +245,7 @@ class Reactor:
             self._unsettled(connection)
         elif session.query_pending:
             session.query_pending = 0
+            self._engine.limits.weigh(session)
         if session.out:
             self._answered.append(connection)
         elif session.close_after_reply and not connection.unsent:
@@ -287,14 +293,8 @@ class Reactor:
             self._fault(connection, parser.fault)
             return
         session.query_pending = parser.pending
-        if parser.pending > self._config.client_query_buffer_limit:
-            self._stats.query_limit_disconnections += 1
-            self._log(
-                "warning",
-                f"Closing client that reached max query buffer length: id={session.id} addr={session.address}",
-            )
-            session.out.clear()
-            session.close_after_reply = True
+        if not self._engine.bound_input(session) and self._config.maxmemory_clients:
+            self._engine.evict_clients()
 
     def _bug(self, session: Session, error: Exception) -> None:
         import traceback
@@ -386,7 +386,9 @@ class Reactor:
         if session.unsent > session.unsent_peak:
             session.unsent_peak = session.unsent
             self._stats.peak_output = max(self._stats.peak_output, session.unsent)
-        if connection.unsent and self._over_limit(session):
+        limits = self._engine.limits
+        limits.weigh(session)
+        if connection.unsent and limits.output_exceeded(session, stopwatch()):
             self._stats.output_limit_disconnections += 1
             self._log(
                 "warning",
@@ -395,25 +397,16 @@ class Reactor:
             )
             self._drop(connection)
             return
+        if self._config.maxmemory_clients:
+            self._engine.evict_clients()
+            if session.closed:
+                return
         interest = READ if session.unsent < UNREAD_MAX else 0
         if connection.unsent:
             interest |= WRITE
         if interest != connection.interest:
             connection.interest = interest
             self._poller.modify(connection.sock.fileno(), interest)
-
-    def _over_limit(self, session: Session) -> bool:
-        """Whether unread output is over the hard limit of the client's class, or over the soft one for too long."""
-        hard, soft, seconds = self._config.client_output_buffer_limit.get(session.kind, (0, 0, 0))
-        if hard and session.unsent > hard:
-            return True
-        if not soft or session.unsent <= soft:
-            session.soft_limit_since = None
-            return False
-        now = stopwatch()
-        if session.soft_limit_since is None:
-            session.soft_limit_since = now
-        return now - session.soft_limit_since > seconds
 
     def _drop(self, connection: Connection) -> None:
         """Close a connection and forget its session."""
@@ -431,7 +424,7 @@ class Reactor:
     # ---- new connections
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(ACCEPTS_MAX):
+        for _ in range(self._config.max_new_connections_per_cycle):
             try:
                 sock, peer = listener.accept()
             except BlockingIOError:
@@ -539,21 +532,35 @@ class Reactor:
     # ---- once a while
 
     def sweep(self) -> None:
-        """Close idle clients, apply soft output limits and changed options; called about once a second."""
+        """Close idle clients, apply soft output limits and changed options; called about
+        ten times a second."""
         if self._resting_until and stopwatch() >= self._resting_until:
             self._resting_until = 0.0
             for fd in self._listeners:
                 self._poller.modify(fd, READ)
+        if self._config.maxmemory_clients:
+            self._engine.evict_clients()
         timeout = self._config.timeout
         now = unix_ms()
-        for connection in list(self._connections.values()):
+        for connection in self._next_swept():
             session = connection.session
+            if session.closed:
+                continue
             connection.parser.max_bulk = self._config.proto_max_bulk_len
             if timeout and self._idle(session) and now - session.last_seen > timeout * 1000:
                 self._log("verbose", "Closing idle client")
                 self._drop(connection)
             elif connection.unsent:
                 self._watch(connection)
+
+    def _next_swept(self) -> list[Connection]:
+        """The next tenth of the connections: ten thousand idle ones must not hold up the others ten times a second."""
+        if not self._unswept:
+            self._unswept = list(self._connections.values())
+            self._portion = max(SWEPT_LEAST, len(self._unswept) // 10 + 1)
+        portion = self._unswept[-self._portion :]
+        del self._unswept[-self._portion :]
+        return portion
 
     @staticmethod
     def _idle(session: Session) -> bool:

@@ -62,6 +62,7 @@ class NodeWorld:
         self.started = clock.unix_ms()
         self.stopping = trio.Event()
         self.farewells: list[Callable[[Shutdown], None]] = []
+        self.supervised = "no"
         self.user_lines: Callable[[], list[str]] = list  #: what CONFIG REWRITE keeps of the users
         self.on_options_changed: list[Callable[[frozenset[str]], None]] = []
         self.peak_memory = 0
@@ -240,7 +241,7 @@ class NodeWorld:
             "compiler": platform.python_compiler(),
             "executable": sys.executable,
             "config_file": str(self.config_file or ""),
-            "supervised": "no",
+            "supervised": self.supervised,
             "multiplexing": "epoll" if sys.platform == "linux" else "kqueue",
             "tcp_port": self.config.port,
             "run_id": self.run_id,

@@ -12,7 +12,7 @@ from ..resp.replies import OK, Reply, Verbatim
 from .context import Context
 from .flags import Flags
 from .grammar import flag, integer, maybe, one_of, value
-from .session import Session
+from .session import SESSION_BYTES, Session
 from .spec import command
 
 _FLAGS = Flags.NOSCRIPT | Flags.LOADING | Flags.STALE
@@ -28,8 +28,6 @@ _TYPES: Final = {
     b"SLAVE": "replica",
     b"PUBSUB": "pubsub",
 }
-#: What a session costs beside its buffers, in bytes: about what the object and its containers take.
-_SESSION_BYTES: Final = 1600
 
 
 def _flags(session: Session) -> str:
@@ -90,7 +88,10 @@ def client_line(ctx: Context, session: Session) -> bytes:
         ("obl", waiting),
         ("oll", int(session.unsent > 0)),  # what is not taken waits as one piece
         ("omem", session.unsent),
-        ("tot-mem", _SESSION_BYTES + session.query_pending + running + queued + waiting + session.unsent),
+        (
+            "tot-mem",
+            SESSION_BYTES + session.query_pending + session.waiting_bytes + running + queued + waiting + session.unsent,
+        ),
         ("events", "rw" if session.unsent else "r"),
         ("cmd", session.last_command),
         ("user", "(superuser)" if session.user is None else to_text(session.user.name)),

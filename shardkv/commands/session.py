@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ..acl.user import User
     from ..keyspace.database import Database
     from ..pubsub.tracking import Tracking
     from .spec import Command
+
+#: What a session costs beside its buffers, in bytes: about what the object and its containers take.
+SESSION_BYTES: Final = 1600
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class Session:
     unix_socket: bool = False
     # ---- transactions
     queue: list[tuple[Command, list[bytes]]] | None = None
+    queue_bytes: int = 0
     queue_broken: bool = False  #: a command was refused while queueing
     watching: dict[tuple[int, bytes], bool] = field(default_factory=dict)  #: (db, key) -> was expired when watched
     watch_broken: bool = False
@@ -81,6 +85,7 @@ class Session:
     blocked: Blocked | None = None
     postponed: bool = False  #: held back by CLIENT PAUSE
     waiting: deque[list[bytes]] = field(default_factory=deque)  #: requests behind one that waits
+    waiting_bytes: int = 0  #: the memory of those that came while it waited
     # ---- what goes out
     out: list[bytes] = field(default_factory=list)
     unsent: int = 0  #: bytes that the rim holds for a slow reader

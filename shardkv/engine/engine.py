@@ -33,6 +33,7 @@ from ..resp.encoder import encode
 from ..resp.replies import NO_REPLY, OK, NullArray
 from .access import Access
 from .blocking import Waiting
+from .client_limits import ClientLimits
 from .gates import POSTPONED, Gate, gates_of
 from .messages import Messages
 from .names import Names, miscounted
@@ -82,6 +83,7 @@ class Engine:
         self.disk_fault: str | None = None  #: what writes are refused with, since they could not be made to last
         self.pausing = Pause()
         self.waiting = Waiting(self)
+        self.limits = ClientLimits(config, self.sessions)
         self.messages = Messages(self)
         self.access = Access(self)
         self.watches = Watches()
@@ -116,6 +118,7 @@ class Engine:
         if session.blocked is not None:
             self.waiting.remove(session)
         self.pausing.forget(session)
+        self.limits.forget(session)
         if session.tracking is not None or session.subscribed:
             self.forget_messages(session)
 
@@ -184,7 +187,7 @@ class Engine:
         ``session.waiting``."""
         session.last_seen = self.now
         if session.waiting:
-            session.waiting.extend(requests)
+            self.hold_back(session, requests)
             return
         at = self._short_way(session, requests, 0) if session.plain and self.calm else 0
         if at < len(requests) or not session.plain:
@@ -480,6 +483,8 @@ class Engine:
         waiting = session.waiting
         if waiting and not session.held and not session.closed:
             self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))], 0)
+            if not waiting:
+                session.waiting_bytes = 0
 
     def pause(self, until: int, writes_only: bool) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""
@@ -499,6 +504,33 @@ class Engine:
             session.close_after_reply = True
             session.refresh()
         else:
+            self.world.close(session)
+
+    # ---- what clients may take
+
+    def hold_back(self, session: Session, requests: list[list[bytes]]) -> None:
+        """Let requests wait behind one that waits, within limits."""
+        session.waiting.extend(requests)
+        self.limits.hold(session, requests)
+        self.bound_input(session)
+
+    def bound_input(self, session: Session) -> bool:
+        """Close a client that has left too much with us; whether it was."""
+        self.limits.weigh(session)
+        if session.closed or not self.limits.input_exceeded(session):
+            return session.closed
+        self.stats.query_limit_disconnections += 1
+        self.world.log(
+            "warning", f"Closing client that reached max query buffer length: id={session.id} addr={session.address}"
+        )
+        self.world.close(session)
+        return True
+
+    def evict_clients(self) -> None:
+        """Close the largest clients while all together take too much memory (``maxmemory-clients``)."""
+        while (session := self.limits.evicted()) is not None:
+            self.stats.evicted_clients += 1
+            self.world.log("notice", f"Evicting client: id={session.id} addr={session.address}")
             self.world.close(session)
 
     # ---- time
@@ -586,6 +618,7 @@ class Engine:
         """Leave MULTI and forget the watches."""
         session.queue = None
         session.queue_broken = False
+        session.queue_bytes = 0
         self.unwatch(session)
         session.asking = False
         session.refresh()

@@ -96,7 +96,8 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "expired_time_cap_reached_count", stats.expire_time_cap_reached
     yield "expire_cycle_cpu_milliseconds", int(stats.expire_cycle_cpu_ms)
     yield "evicted_keys", stats.evicted
-    for name in ("evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"):
+    yield "evicted_clients", stats.evicted_clients
+    for name in ("total_eviction_exceeded_time", "current_eviction_exceeded_time"):
         yield name, 0
     yield "keyspace_hits", hits
     yield "keyspace_misses", misses

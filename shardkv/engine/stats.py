@@ -57,6 +57,7 @@ class Stats:
     error_replies: int = 0
     output_limit_disconnections: int = 0
     query_limit_disconnections: int = 0
+    evicted_clients: int = 0
     peak_output: int = 0
     reads: int = 0
     writes: int = 0

@@ -210,3 +210,46 @@ def test_limits_of_buffers_close_who_exceeds_them(start_node: Start) -> None:
             wait_for(lambda: stat_of(other, "client_output_buffer_limit_disconnections") == 2)
     assert node.log().count("for overcoming of output buffer limits") == 2
     assert "reached max query buffer length" in node.log()
+
+
+def test_the_largest_clients_are_evicted_when_all_take_too_much(start_node: Start) -> None:
+    node = start_node(maxmemory_clients="20mb")
+    with node.client() as boss, node.client() as kept, node.client() as lazy:
+        boss.must("SET", "big", b"x" * 16_000_000)
+        kept.must("CLIENT", "NO-EVICT", "on")
+        for client in (kept, lazy):
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            client.send("GET", "big")
+        wait_for(lambda: stat_of(boss, "evicted_clients") == 1)
+        assert len(kept.reply()) == 16_000_000
+        assert lazy.hung_up()
+    assert node.log().count("Evicting client: id=") == 1
+
+
+def test_requests_behind_a_wait_are_bounded(start_node: Start) -> None:
+    node = start_node(client_query_buffer_limit="1mb")
+    with node.client() as boss, node.client() as blocked:
+        blocked.send("BLPOP", "none", 0)
+        try:
+            for _ in range(200):
+                blocked.send_bytes(request("PING") * 500)
+        except ConnectionError:
+            pass  # closed while it was sending
+        wait_for(lambda: stat_of(boss, "client_query_buffer_limit_disconnections") == 1)
+        assert stat_of(boss, "blocked_clients") == 0
+
+
+def test_systemd_hears_when_clients_are_served(
+    start_node: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        node = start_node(supervised="auto", daemonize="yes")  # who is supervised stays in the foreground
+        told = [listening.recv(1000) for _ in range(3)]
+        assert told[-1] == b"READY=1\n"
+        with node.client() as client:
+            assert b"process_supervised:systemd\r\n" in client.raw("INFO", "server")
+        assert node.terminate() == 0
+        assert listening.recv(1000) == b"STOPPING=1\n"

@@ -51,9 +51,7 @@ class Network(Table, title="network"):
         mutable=IMMUTABLE,
         no_effect="a mark is for routing rules of the host, and setting one needs privileges",
     )
-    max_new_connections_per_cycle = Option(
-        Integer(1, 1000), 10, "How many connections are accepted in one round.", awaits="a bound on accepts in a round"
-    )
+    max_new_connections_per_cycle = Option(Integer(1, 1000), 10, "How many connections are accepted in one round.")
     max_new_tls_connections_per_cycle = Option(
         Integer(1, 1000), 1, "How many TLS connections are accepted in one round.", awaits="TLS"
     )
@@ -79,8 +77,7 @@ class Clients(Table, title="clients"):
     maxmemory_clients = Option(
         MemoryOrPercent(-100, LONG_MAX),
         0,
-        "The memory that all clients' buffers may take together; percent are of maxmemory.",
-        awaits="the eviction of clients",
+        "The memory that all clients' buffers may take together; percent are of maxmemory. 0: no limit.",
     )
     tracking_table_max_keys = Option(
         Integer(0, LONG_MAX),
@@ -98,7 +95,6 @@ class Process(Table, title="general"):
         "no",
         "Who is told that the node is ready.",
         mutable=IMMUTABLE,
-        awaits="telling a supervisor",
     )
     pidfile = Option(Text(), "", "A file for the process's id.", mutable=IMMUTABLE)
     loglevel = Option(
@@ -125,18 +121,13 @@ class Process(Table, title="general"):
         "Whether keys and values are kept out of the log.",
         no_effect="no log line holds a key or a value",
     )
-    syslog_enabled = Option(
-        Flag(), False, "Whether the log goes to syslog, too.", mutable=IMMUTABLE, awaits="logging to syslog"
-    )
-    syslog_ident = Option(
-        Text(kept=True), "redis", "The program's name in syslog.", mutable=IMMUTABLE, awaits="logging to syslog"
-    )
+    syslog_enabled = Option(Flag(), False, "Whether the log goes to syslog, too.", mutable=IMMUTABLE)
+    syslog_ident = Option(Text(kept=True), "redis", "The program's name in syslog.", mutable=IMMUTABLE)
     syslog_facility = Option(
         Choice("user", *(f"local{number}" for number in range(8))),
         "local0",
         "The facility in syslog.",
         mutable=IMMUTABLE,
-        awaits="logging to syslog",
     )
     databases = Option(
         Integer(1, INT_MAX),
