@@ -93,14 +93,17 @@ class NodeWorld:
         changed = frozenset(names)
         if "maxclients" in changed:
             self._allow_clients()
-        came_from = Path.cwd()
-        if "dir" in changed:
-            self._enter_folder()
+        came_from = os.open(".", os.O_RDONLY)  # it may have no name any more
         try:
-            self._move_doors(changed)
-        except ReplyError:
-            os.chdir(came_from)
-            raise
+            if "dir" in changed:
+                self._enter_folder()
+            try:
+                self._move_doors(changed)
+            except ReplyError:
+                os.fchdir(came_from)
+                raise
+        finally:
+            os.close(came_from)
         if "loglevel" in changed:
             self._log.level = self.config.loglevel
         for apply in self.on_options_changed:
