@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..commands.spec import Command, CommandStats
 from ..resp.encoder import NULL2, NULL3, encode
 from ..resp.replies import NO_REPLY
+from ..values.damage import DamagedValue
 from .fast import READERS, Twin, string_twins
 from .fast_values import value_twins
 from .runs import RUN_MIN, STEADY_WRITERS, Run, string_runs, turned, value_runs
@@ -70,7 +71,10 @@ class ShortWay:
                 started = stopwatch()
                 db = session.db
                 dirty = db.dirty
-                reply = shortcut.twin(db, words, NULL3 if session.resp3 else NULL2)
+                try:
+                    reply = shortcut.twin(db, words, NULL3 if session.resp3 else NULL2)
+                except DamagedValue:
+                    reply = None  # the plain command has the words for it
                 if reply is not None:
                     session.out.append(reply)
                     self._book(session, shortcut, 1, started)
@@ -92,7 +96,10 @@ class ShortWay:
             at += 1
             shortcut = shortcuts.get(words[0])
             if shortcut is not None:
-                reply = shortcut.twin(db, words, nil)
+                try:
+                    reply = shortcut.twin(db, words, nil)
+                except DamagedValue:
+                    reply = None
                 if reply is not None:
                     append(reply)
                     if shortcut is last:

@@ -1,9 +1,9 @@
 """The hash: fields with values, and for some fields a time at which they vanish.
 
-Held in one of three forms. *Packed* is one bytes object (``packing``): how a hash is born when it is tiny, and what
-``rest`` returns it to while nobody uses it. *Live* is a dict, and past some size ``Buckets``, which can be walked in
-steps. What OBJECT ENCODING says is a fact of its own: ``listpack`` until a limit is crossed, then ``hashtable`` for
-good, whatever the form.
+Held in one of four forms. *Packed* is one bytes object (``packing``): how a hash is born when it is tiny, and what
+``rest`` returns it to while nobody uses it; *kept* is the listpack that it was read from. *Live* is a dict, and past
+some size ``Buckets``, which can be walked in steps. What OBJECT ENCODING says is a fact of its own: ``listpack`` until
+a limit is crossed, then ``hashtable`` for good, whatever the form.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from sys import getsizeof
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
 from .buckets import Buckets
+from .damage import DamagedValue, Malformed
 from .deadlines import Deadlines
+from .listpack import Listpack, elements_of, keep
 from .packing import TINY, pack_map, packed_length, unpack_map
 from .picks import LARGE, pick, sample, walk
 
 if TYPE_CHECKING:
     from random import Random
 
+Packed: TypeAlias = "bytes | Listpack"
 Fields: TypeAlias = dict[bytes, bytes] | Buckets[bytes]
 
 _SAMPLES: Final = 8
@@ -40,6 +43,17 @@ class HashLimits(Protocol):
         """The longest field or value, in bytes."""
 
 
+def _unpack(data: Packed) -> dict[bytes, bytes]:
+    """A new dict of what is packed or kept. Raises DamagedValue."""
+    if type(data) is bytes:
+        return unpack_map(data)
+    words = elements_of(data)  # type: ignore[arg-type]
+    fields = dict(zip(words[::2], words[1::2], strict=True)) if len(words) % 2 == 0 else {}
+    if 2 * len(fields) != len(words):
+        raise DamagedValue("a field without a value, or one that is there twice")
+    return fields
+
+
 class HashValue:
     """A hash. Whoever changes it gives the limits of the moment."""
 
@@ -48,7 +62,7 @@ class HashValue:
     type_name: ClassVar[str] = "hash"
 
     def __init__(self, fields: dict[bytes, bytes] | None = None) -> None:
-        self._data: bytes | Fields = fields if fields is not None else {}
+        self._data: Packed | Fields = fields if fields is not None else {}
         self._table = False
         self.times: Deadlines | None = None  #: None until the first field was given a time
 
@@ -60,7 +74,46 @@ class HashValue:
         made.rest()  # packed at once, what is made leaves no memory behind that is full of holes
         return made
 
+    @classmethod
+    def resting(cls, pairs: list[bytes], limits: HashLimits) -> HashValue:
+        """A new hash from field, value, field, value ..., packed at once. Raises Malformed if they are none."""
+        words = iter(pairs)
+        try:
+            fields = dict(zip(words, words, strict=True))
+        except ValueError:
+            raise Malformed("a field without a value") from None
+        if 2 * len(fields) != len(pairs):
+            raise Malformed("a field is there twice")
+        if len(fields) > limits.hash_max_listpack_entries or max(map(len, pairs)) > limits.hash_max_listpack_value:
+            return cls.of(pairs, limits)
+        made = cls()
+        made._data = pack_map(fields)
+        return made
+
+    @classmethod
+    def kept(cls, blob: bytes, limits: HashLimits) -> HashValue | None:
+        """A new hash that is read from this listpack when somebody asks for a field. None if it cannot be one."""
+        pack = keep(blob, 2 * limits.hash_max_listpack_entries)
+        if pack is None or pack.elements % 2:
+            return None
+        made = cls.__new__(cls)
+        made._data = pack
+        made._table = False
+        made.times = None
+        return made
+
     # ---- asking
+
+    @property
+    def listpack(self) -> Listpack | None:
+        """The listpack that it was read from, while it is kept."""
+        data = self._data
+        return data if type(data) is Listpack else None
+
+    def unfold(self) -> None:
+        """Read what is kept at once. Raises DamagedValue if it is no hash."""
+        if self.listpack is not None:
+            self._data = pack_map(self.as_dict())
 
     @property
     def encoding(self) -> str:
@@ -73,13 +126,15 @@ class HashValue:
     def fields(self) -> Fields:
         """The live mapping; a packed hash is unpacked."""
         data = self._data
-        if type(data) is bytes:
-            data = self._data = unpack_map(data)
-        return data  # type: ignore[return-value]
+        if isinstance(data, bytes):
+            data = self._data = _unpack(data)
+        return data
 
     def __len__(self) -> int:
         data = self._data
-        return packed_length(data) if type(data) is bytes else len(data)
+        if isinstance(data, bytes):
+            return data.elements // 2 if type(data) is Listpack else packed_length(data)
+        return len(data)
 
     def __contains__(self, field: bytes) -> bool:
         return self.get(field) is not None
@@ -87,27 +142,27 @@ class HashValue:
     def get(self, field: bytes) -> bytes | None:
         """The value of a field, or None."""
         data = self._data
-        if type(data) is bytes:
-            if packed_length(data) <= TINY:
+        if isinstance(data, bytes):
+            if type(data) is bytes and packed_length(data) <= TINY:
                 return unpack_map(data).get(field)
             return self.fields.get(field)
-        return data.get(field)  # type: ignore[union-attr]
+        return data.get(field)
 
     def get_many(self, fields: Sequence[bytes]) -> list[bytes | None]:
         """The values of some fields, None for each that is not there."""
         data = self._data
-        if type(data) is bytes:
-            data = unpack_map(data) if packed_length(data) <= TINY else self.fields
-        return [data.get(field) for field in fields]  # type: ignore[union-attr]
+        if isinstance(data, bytes):
+            tiny = type(data) is bytes and packed_length(data) <= TINY
+            data = unpack_map(data) if tiny else self.fields
+        return [data.get(field) for field in fields]
 
     def as_dict(self) -> dict[bytes, bytes]:
         """A new dict with everything."""
         data = self._data
         if type(data) is dict:
             return data.copy()
-        if type(data) is bytes:
-            return unpack_map(data)
-        assert isinstance(data, Buckets)
+        if isinstance(data, bytes):
+            return _unpack(data)
         return dict(data.items())
 
     def pick(self, rng: Random) -> bytes:
@@ -129,18 +184,18 @@ class HashValue:
         data = self._data
         if type(data) is Buckets and self.times is None and self._table and len(pairs) == 2:
             return int(data.put(pairs[0], pairs[1]))
-        if type(data) is bytes:
+        if isinstance(data, bytes):
             data = self.fields
         before = len(data)
         if len(pairs) == 2:
             field, value = pairs
-            data[field] = value  # type: ignore[index]
+            data[field] = value
             size = max(len(field), len(value))
         else:
             size = len(max(pairs, key=len))
             words = iter(pairs)
             for field, value in zip(words, words, strict=True):
-                data[field] = value  # type: ignore[index]
+                data[field] = value
         after = len(data)
         if not self._table:
             most, longest = limits.hash_max_listpack_entries, limits.hash_max_listpack_value
@@ -217,7 +272,7 @@ class HashValue:
         """An independent copy."""
         made = HashValue()
         data = self._data
-        if type(data) is bytes:
+        if isinstance(data, bytes):
             made._data = data
         else:
             fields = self.as_dict()
@@ -228,9 +283,8 @@ class HashValue:
 
     def take_apart(self) -> Iterator[object]:
         """Free the hash part by part, each time a part is asked for. Nothing may use it any more."""
-        fields = self.fields
-        if isinstance(fields, Buckets):
-            yield from fields.take_apart()
+        if isinstance(self._data, Buckets):
+            yield from self._data.take_apart()
         if self.times is not None:
             yield from self.times.take_apart()
 
@@ -242,12 +296,12 @@ class HashValue:
         """About how many bytes this holds; estimated from a few fields when live."""
         data = self._data
         times = 0 if self.times is None else self.times.memory()
-        if type(data) is bytes:
+        if isinstance(data, bytes):
             return _OBJECT + getsizeof(data) + times
         size = len(data)
         if not size:
             return _OBJECT + getsizeof(data) + times
-        pairs = list(islice(data.items(), _SAMPLES))  # type: ignore[union-attr]
+        pairs = list(islice(data.items(), _SAMPLES))
         each = sum(getsizeof(field) + getsizeof(value) for field, value in pairs) / len(pairs)
         table = getsizeof(data) if type(data) is dict else _PER_FIELD * size
         return _OBJECT + table + int(each * size) + times
@@ -255,9 +309,9 @@ class HashValue:
     def check(self) -> None:
         """Assert the invariants."""
         data = self._data
-        if type(data) is bytes:
+        if isinstance(data, bytes):
             assert not self._table
-            assert len(self) == len(unpack_map(data))
+            assert len(self) == len(_unpack(data))
         elif isinstance(data, Buckets):
             data.check()
         else:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Self
 
-from .quicklist import LIVE, NODE, Quicklist
+from .listpack import Listpack, keep
+from .packing import pack_list
+from .quicklist import EMPTY, LIVE, NODE, PACKED_MAX, Quicklist
 
 #: A node's largest size by ``list-max-listpack-size`` from -1 to -5.
 SIZES: Final = (4096, 8192, 16384, 32768, 65536)
@@ -19,6 +21,9 @@ SIZES: Final = (4096, 8192, 16384, 32768, 65536)
 SAFETY: Final = 8192
 #: An empty listpack.
 HEADER: Final = 7
+
+#: A list of more elements is not kept as it was read.
+KEPT_MOST: Final = 4096
 
 _INT64_DIGITS: Final = 20
 _INT64_END: Final = 2**63
@@ -54,6 +59,14 @@ def _integer(element: bytes) -> int | None:
     return number if b"%d" % number == element and -_INT64_END <= number < _INT64_END else None
 
 
+def _fits(size: int, count: int, fill: int, share: int) -> bool:
+    """Whether so many bytes and elements fit in one part of ``share`` of a node."""
+    if fill < 0:
+        return size <= SIZES[min(-fill, len(SIZES)) - 1] // share
+    # A node that is limited by count is limited by size all the same, so more than that were several nodes.
+    return size <= SAFETY and count <= max(1, fill) // share
+
+
 class ListValue(Quicklist):
     """A list. ``fill`` is the option ``list-max-listpack-size`` as it stands when something is added or taken."""
 
@@ -78,6 +91,51 @@ class ListValue(Quicklist):
         if made._whole:
             made.rest()
         return made
+
+    @classmethod
+    def resting(cls, elements: list[bytes], size: int, fill: int) -> Self:
+        """A list, packed at once if it is a short one. ``size``: of the one listpack that holds all elements, 0 if
+        there is none."""
+        if size and size <= PACKED_MAX:
+            packed = pack_list(elements)
+            if len(packed) <= PACKED_MAX:
+                made = cls._asleep(packed, len(elements), size, fill)
+                if made is not None:
+                    return made
+        return cls.of(elements, fill)
+
+    @classmethod
+    def kept(cls, blob: bytes, fill: int) -> Self | None:
+        """A list that is read from this listpack when somebody asks for an element. None if it is not short, or none
+        at all."""
+        pack = keep(blob, KEPT_MOST)
+        return None if pack is None else cls._asleep(pack, pack.elements, len(blob), fill)
+
+    @classmethod
+    def _asleep(cls, packed: bytes, count: int, size: int, fill: int) -> Self | None:
+        """A list at rest, or None if it is too long to be a listpack."""
+        if not _fits(size, count, fill, 1):
+            return None
+        made = cls.__new__(cls)
+        made._front = made._back = EMPTY
+        made._inner = count
+        made._nodes = made._counts = made._sums = None
+        made._packed = packed
+        made._whole = True
+        made._size = size
+        return made
+
+    @property
+    def listpack(self) -> Listpack | None:
+        """The listpack that it was read from, while it is kept."""
+        packed = self._packed
+        return packed if type(packed) is Listpack else None
+
+    def unfold(self) -> None:
+        """Read what is kept at once. Raises DamagedValue if it is no list."""
+        if self.listpack is not None:
+            self._wake()
+            self.rest()
 
     @property
     def encoding(self) -> str:
@@ -162,11 +220,7 @@ class ListValue(Quicklist):
             return
         if self._size == _UNKNOWN:
             self._measure()
-        if fill < 0:
-            self._whole = self._size <= SIZES[min(-fill, len(SIZES)) - 1] // share
-        else:
-            # A node that is limited by count is limited by size all the same, so more than that were several nodes.
-            self._whole = self._size <= SAFETY and len(self) <= max(1, fill) // share
+        self._whole = _fits(self._size, len(self), fill, share)
 
     def _measure(self) -> None:
         self._size = HEADER + sum(map(entry_size, self))

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from itertools import accumulate, islice
 from typing import Any, Final, TypeAlias
 
+from .listpack import Listpack, elements_of
 from .packing import pack_list, packed_length, unpack_list
 
 #: Elements of a node.
@@ -29,7 +30,7 @@ WALK: Final = 8
 
 Node: TypeAlias = "bytes | list[bytes]"
 
-_EMPTY: Final[list[bytes]] = []  # stands for both ends while the list rests; never changed
+EMPTY: Final[list[bytes]] = []  # stands for both ends while the list rests; never changed
 
 
 def pack(items: list[bytes]) -> Node:
@@ -39,11 +40,11 @@ def pack(items: list[bytes]) -> Node:
 
 
 def unpack(node: Node) -> list[bytes]:
-    """The elements of a node. The list may be the node itself: copy before a change."""
+    """The elements of a node. The list may be the node itself: copy before a change. Raises DamagedValue."""
     if type(node) is list:
         return node
     assert isinstance(node, bytes)
-    return unpack_list(node)
+    return elements_of(node) if type(node) is Listpack else unpack_list(node)
 
 
 class Quicklist:
@@ -85,14 +86,14 @@ class Quicklist:
         assert isinstance(node, bytes)
         self._packed = node
         self._inner = len(items)
-        self._front = self._back = _EMPTY
+        self._front = self._back = EMPTY
         return True
 
     def _wake(self) -> None:
         """Unpack a list that rests. Before any change, and before any reading of the ends."""
         if self._packed is not None:
             self._front = []
-            self._back = unpack_list(self._packed)
+            self._back = unpack(self._packed)
             self._packed = None
             self._inner = 0
 
@@ -352,6 +353,14 @@ class Quicklist:
             at += count
         yield at, back
 
+    def runs(self) -> Iterator[list[bytes]]:
+        """The same from the left, and a list that rests goes on to."""
+        if self._packed is not None:
+            yield unpack(self._packed)
+            return
+        for _, items in self.chunks():
+            yield items
+
     def __iter__(self) -> Iterator[bytes]:
         for _, items in self.chunks():
             yield from items
@@ -432,8 +441,10 @@ class Quicklist:
             assert self._nodes is None
             assert not self._front
             assert not self._back
-            assert self._inner == packed_length(self._packed) == len(unpack_list(self._packed))
-            assert not _EMPTY
+            kept = type(self._packed) is Listpack
+            assert self._inner == len(unpack(self._packed))
+            assert kept or self._inner == packed_length(self._packed)
+            assert not EMPTY
             return
         if self._nodes is None:
             assert self._inner == 0

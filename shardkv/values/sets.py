@@ -15,6 +15,7 @@ from sys import getsizeof
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
 from .buckets import Buckets
+from .damage import Malformed
 from .intset import IntSet, added, holds, integer_of, intset_of, removed
 from .packing import TINY, pack_list, packed_length, unpack_list
 from .picks import LARGE, pick, sample, walk
@@ -115,6 +116,31 @@ class SetValue:
         if type(data) is dict and not self._table and data:
             # Packed at once, what is made leaves no memory behind that is full of holes.
             self._data = pack_list(list(data))
+
+    @classmethod
+    def resting(cls, members: list[bytes], limits: SetLimits) -> SetValue:
+        """A new set, packed at once if Redis would hold it in a listpack. Raises Malformed when a member is there
+        twice."""
+        if len(set(members)) != len(members):
+            raise Malformed("an element is there twice")
+        if (
+            len(members) > limits.set_max_listpack_entries
+            or max(map(len, members)) > limits.set_max_listpack_value
+            or integer_of(members[0]) is not None
+        ):
+            return cls.collected(members, limits)
+        made = cls()
+        made._data = pack_list(members)
+        return made
+
+    @classmethod
+    def of_numbers(cls, numbers: IntSet, limits: SetLimits) -> SetValue:
+        """A new set of integers, which are in order. The array becomes its own."""
+        if len(numbers) > limits.set_max_intset_entries:
+            return cls.collected([b"%d" % number for number in numbers], limits)
+        made = cls()
+        made._data = numbers
+        return made
 
     # ---- asking
 

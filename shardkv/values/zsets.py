@@ -10,15 +10,19 @@ after.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from math import copysign, inf, nextafter
+from operator import lt
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from sortedcontainers import SortedList
 
 from .buckets import Buckets
+from .damage import DamagedValue, Malformed
+from .listpack import Listpack, elements_of, keep
 from .packing import pack_list, packed_length, unpack_list
 
 if TYPE_CHECKING:
@@ -39,8 +43,21 @@ PACKED_MAX: Final = 32 * 1024
 
 _SHORT: Final = float(2**32)
 
+#: The characters of a score's text, of one or of many: none of them makes a nan, or anything else but Redis's floats.
+_SCORE_TEXTS: Final = re.compile(rb"[-+0-9.einfEINF]*")
+
 _NO_SCORES: Final[dict[bytes, float]] = {}  # stand in while the value rests; never changed
 _NO_ORDER: Final[list[Entry]] = []
+
+
+def parse_scores(texts: list[bytes]) -> list[float]:
+    """Scores as listpacks and old files hold them. Raises Malformed."""
+    if _SCORE_TEXTS.fullmatch(b"".join(texts)) is not None:
+        try:
+            return list(map(float, texts))
+        except ValueError:
+            pass
+    raise Malformed("a score that is not a number")
 
 
 class Order(SortedList):  # type: ignore[misc]
@@ -78,6 +95,43 @@ class ZSetValue:
             made.rest()
         return made
 
+    @classmethod
+    def resting(cls, members: list[bytes], scores: list[Any], config: Config) -> Self:
+        """A sorted set, packed at once if the members come in their order. The scores are floats, or all of them short
+        integers. Raises Malformed."""
+        count = len(members)
+        if count != len(scores):
+            raise Malformed("a member without a score")
+        if len(set(members)) != count:
+            raise Malformed("an element is there twice")
+        entries = list(zip(scores, members, strict=True))
+        if (
+            count > min(config.zset_max_listpack_entries, REST_MAX)
+            or max(map(len, members)) > config.zset_max_listpack_value
+            or not all(map(lt, entries, entries[1:]))
+        ):
+            return cls.of(dict(zip(members, map(float, scores), strict=True)), config)
+        flat: list[Any] = members * 2
+        flat[::2] = members
+        flat[1::2] = scores
+        return cls._asleep(pack_list(flat), count)
+
+    @classmethod
+    def kept(cls, blob: bytes, config: Config) -> Self | None:
+        """A sorted set that is read from this listpack when somebody asks for a member. None if it cannot be one."""
+        pack = keep(blob, 2 * config.zset_max_listpack_entries)
+        if pack is None or pack.elements % 2:
+            return None
+        return cls._asleep(pack, pack.elements // 2)
+
+    @classmethod
+    def _asleep(cls, packed: bytes, count: int) -> Self:
+        made = cls.__new__(cls)
+        made._scores, made._order = _NO_SCORES, _NO_ORDER
+        made._packed, made._count = packed, count
+        made._listpack = True
+        return made
+
     def _fill(self, scores: dict[bytes, float], order: list[Entry]) -> None:
         if len(order) <= PLAIN_MAX:
             self._scores, self._order = scores, order
@@ -112,14 +166,50 @@ class ZSetValue:
         return True
 
     def _wake(self) -> None:
-        """Unpack a value that rests. Before anything but ``len``."""
+        """Unpack a value that rests. Before anything but ``len``. Raises DamagedValue."""
         assert self._packed is not None
-        flat: list[Any] = unpack_list(self._packed)
-        members = flat[::2]
-        values = list(map(float, flat[1::2]))
+        members, values = self._unpacked(self._packed)
+        scores = dict(zip(members, values, strict=True))
+        order = list(zip(values, members, strict=True))
+        if type(self._packed) is Listpack:
+            if len(scores) != len(order):
+                raise DamagedValue("an element is there twice")
+            order.sort()
         self._packed, self._count = None, 0
-        self._scores = dict(zip(members, values, strict=True))
-        self._order = list(zip(values, members, strict=True))
+        self._scores, self._order = scores, order
+
+    @staticmethod
+    def _unpacked(packed: bytes) -> tuple[list[bytes], list[float]]:
+        """Members and scores. Raises DamagedValue."""
+        if type(packed) is not Listpack:
+            flat: list[Any] = unpack_list(packed)
+            return flat[::2], list(map(float, flat[1::2]))
+        words = elements_of(packed)
+        try:
+            return words[::2], parse_scores(words[1::2])
+        except Malformed as malformed:
+            raise DamagedValue(str(malformed)) from None
+
+    @property
+    def listpack(self) -> Listpack | None:
+        """The listpack that it was read from, while it is kept."""
+        packed = self._packed
+        return packed if type(packed) is Listpack else None
+
+    def unfold(self) -> None:
+        """Read what is kept at once. Raises DamagedValue if it is no sorted set."""
+        if self.listpack is not None:
+            self._wake()
+            self.rest()
+
+    def members_and_scores(self) -> tuple[list[bytes], list[Any]]:
+        """In order, without waking a value that rests; the scores of such a one may be short integers."""
+        if self._packed is not None:
+            if type(self._packed) is bytes:
+                flat: list[Any] = unpack_list(self._packed)
+                return flat[::2], flat[1::2]
+            return self._unpacked(self._packed)
+        return [member for _, member in self._order], [score for score, _ in self._order]
 
     @property
     def scores(self) -> Scores:
@@ -318,7 +408,8 @@ class ZSetValue:
         assert not _NO_ORDER
         if self._packed is not None:
             assert self._scores is _NO_SCORES
-            assert self._count * 2 == packed_length(self._packed) == len(unpack_list(self._packed))
+            assert self._count == len(self._unpacked(self._packed)[0])
+            assert type(self._packed) is Listpack or self._count * 2 == packed_length(self._packed)
             return
         assert self._count == 0
         order = list(self._order)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardkv.persist.rdb import intset, listpack, ziplist, zipmap
-from shardkv.persist.rdb.faults import Malformed
+from shardkv.persist.rdb import intset, ziplist, zipmap
+from shardkv.values import listpack
+from shardkv.values.damage import Malformed
 from shardkv.values.lists import HEADER, entry_size
 from tests.support.old_rdb import make_ziplist, make_zipmap
 

@@ -12,9 +12,9 @@ from shardkv.config import Config
 from shardkv.persist.rdb import opcodes
 from shardkv.persist.rdb.events import Aux, Ended, Event, Library, Opened, Resize, Select, SlotSize
 from shardkv.persist.rdb.faults import RdbFault
-from shardkv.persist.rdb.listpack import encode as make_listpack
 from shardkv.persist.rdb.primitives import length_bytes, plain_string
 from shardkv.persist.rdb.reader import RdbReader
+from shardkv.values.listpack import encode as make_listpack
 from shardkv.values.streams import StreamValue
 from tests.support.old_rdb import make_file, make_key, make_ziplist, make_zipmap
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ...values.damage import Malformed
 from ...values.hashes import HashValue
 from ...values.lists import ListValue
 from ...values.sets import SetValue
 from ...values.streams import StreamValue
 from ...values.zsets import ZSetValue
-from . import hash_codec, list_codec, listpack, opcodes, set_codec, stream_codec, ziplist, zipmap, zset_codec
-from .faults import Malformed
+from . import hash_codec, list_codec, opcodes, set_codec, stream_codec, ziplist, zipmap, zset_codec
 from .packing import Packing
 from .primitives import read_string
 from .rows import Decode, Encode
@@ -81,7 +81,7 @@ DECODERS: Final[dict[int, Decode]] = {
     opcodes.HASH_ZIPLIST: hash_codec.packed_hash(ziplist.decode),
     opcodes.LIST_QUICKLIST: list_codec.decode_quicklist,
     opcodes.STREAM: stream_codec.decoder(opcodes.STREAM),
-    opcodes.HASH_LISTPACK: hash_codec.packed_hash(listpack.decode),
+    opcodes.HASH_LISTPACK: hash_codec.unpack_hash,
     opcodes.ZSET_LISTPACK: zset_codec.decode_zset_listpack,
     opcodes.LIST_QUICKLIST_2: list_codec.decode_quicklist_2,
     opcodes.STREAM_2: stream_codec.decoder(opcodes.STREAM_2),
@@ -96,3 +96,10 @@ DECODERS: Final[dict[int, Decode]] = {
 
 DECODERS_VALKEY: Final[dict[int, Decode]] = DECODERS | {opcodes.HASH_FIELD_TIMES_OLD: hash_codec.decode_valkey_hash}
 """The same in files of Valkey."""
+
+KEEPERS: Final[dict[int, Decode]] = {
+    opcodes.HASH_LISTPACK: hash_codec.keep_hash,
+    opcodes.ZSET_LISTPACK: zset_codec.keep_zset,
+    opcodes.LIST_QUICKLIST_2: list_codec.keep_quicklist_2,
+}
+"""What leaves small collections packed as they are, by the type, where a check sum vouches for their inside."""

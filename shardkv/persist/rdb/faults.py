@@ -12,10 +12,6 @@ class RdbFault(Exception):
         self.reason = reason
 
 
-class Malformed(Exception):
-    """What a decoder says of bytes that are there and wrong; whoever knows the offset makes it an ``RdbFault``."""
-
-
 class Short(Exception):
     """The bytes end before the value does. ``need``: the position that they must reach at least, 0 if unknown."""
 

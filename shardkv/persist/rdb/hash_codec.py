@@ -5,13 +5,13 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
+from ...values import listpack
+from ...values.damage import Malformed
 from ...values.deadlines import Deadlines
 from ...values.hashes import HashValue
-from . import listpack, opcodes
-from .builders import new_hash
-from .faults import Malformed
+from . import opcodes
 from .packing import Packing
-from .primitives import length_bytes, read_length, read_time
+from .primitives import length_bytes, read_length, read_string, read_time
 from .rows import Decode, Unpack, read_count, read_packed, read_strings
 
 if TYPE_CHECKING:
@@ -22,8 +22,13 @@ _TIME: Final = Struct("<q").pack
 
 def encode_hash(value: HashValue, out: list[bytes], packing: Packing) -> int:
     """A listpack, or strings in a row, with the times of fields if there are any."""
+    timed = value.times is not None and len(value.times)
+    kept = value.listpack
+    if kept is not None and not timed:
+        out.append(packing.blob(kept))
+        return opcodes.HASH_LISTPACK
     fields = value.as_dict()
-    if value.times is not None and len(value.times):
+    if timed:
         return _encode_timed_hash(value, fields, out, packing)
     if value.encoding != "hashtable":
         parts: list[bytes] = [b""] * (2 * len(fields))
@@ -60,7 +65,7 @@ def _encode_timed_hash(value: HashValue, fields: dict[bytes, bytes], out: list[b
 
 
 def _timed_hash_of(pairs: list[bytes], times: dict[bytes, int], config: Config) -> HashValue:
-    value = new_hash(pairs, config)
+    value = HashValue.resting(pairs, config)
     if times:
         value.times = Deadlines(times)
     return value
@@ -70,7 +75,7 @@ def decode_hash(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
     """Type 4: strings in a row."""
     count, at = read_count(data, at)
     pairs, at = read_strings(data, at, 2 * count)
-    return new_hash(pairs, config), at
+    return HashValue.resting(pairs, config), at
 
 
 def packed_hash(unpack: Unpack) -> Decode:
@@ -78,9 +83,20 @@ def packed_hash(unpack: Unpack) -> Decode:
 
     def decode(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
         pairs, at = read_packed(data, at, unpack)
-        return new_hash(pairs, config), at
+        return HashValue.resting(pairs, config), at
 
     return decode
+
+
+unpack_hash: Final = packed_hash(listpack.decode)
+"""Type 16."""
+
+
+def keep_hash(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:
+    """Type 16, left as it is until somebody asks for a field."""
+    blob, end = read_string(data, at)
+    value = HashValue.kept(blob, config)
+    return (value, end) if value is not None else unpack_hash(data, at, config)
 
 
 def decode_timed_hash(data: bytes, at: int, config: Config) -> tuple[HashValue, int]:

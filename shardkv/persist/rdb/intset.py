@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from array import array
-from itertools import pairwise
+from operator import lt
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from .faults import Malformed
+from ...values.damage import Malformed
 
 if TYPE_CHECKING:
     from ...values.intset import IntSet
@@ -29,7 +29,7 @@ def decode(blob: bytes) -> IntSet:
     numbers = array(code, blob[_HEAD.size :])
     if _SWAPPED:
         numbers.byteswap()
-    if not all(one < other for one, other in pairwise(numbers)):
+    if not all(map(lt, numbers, numbers[1:])):
         raise Malformed("a set of integers that is not in order")
     return numbers
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ...values import listpack
+from ...values.damage import Malformed
 from ...values.lists import ListValue
-from ...values.packing import unpack_list
-from . import listpack, opcodes, ziplist
-from .builders import new_list
-from .faults import EmptyValue, Malformed
+from . import opcodes, ziplist
+from .faults import EmptyValue
 from .packing import Packing
 from .primitives import length_bytes, read_length, read_string
 from .rows import read_count, read_packed, read_strings
@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 
 #: Elements of a list from this size on are not packed into nodes.
 _PLAIN_MIN: Final = 1 << 30
+_ONE_NODE: Final = bytes((1, opcodes.PACKED))
 
 
 def encode_list(value: ListValue, out: list[bytes], packing: Packing) -> int:
     """A list in nodes of listpacks."""
+    kept = value.listpack
+    if kept is not None:
+        out.append(_ONE_NODE + packing.blob(kept))
+        return opcodes.LIST_QUICKLIST_2
     nodes: list[bytes] = []
     limit, most = packing.node_bytes, packing.node_count
     if value.encoding == "listpack":
         limit = most = 1 << 62  # one node tells whoever loads it that the list is short
     held: list[bytes] = []
     size = 0
-    packed = value._packed  # a list at rest stays at rest: reading it by ``chunks`` would unpack it for good
-    runs = [(0, unpack_list(packed))] if packed is not None else value.chunks()
-    for _, run in runs:
+    for run in value.runs():
         parts = listpack.entries(run)
         total = sum(map(len, parts))
         if size + total <= limit and len(held) + len(parts) <= most and not listpack.any_disputed(parts, total):
@@ -60,13 +63,13 @@ def decode_list(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
     """Type 1: strings in a row."""
     count, at = read_count(data, at)
     elements, at = read_strings(data, at, count)
-    return new_list(elements, 0, config), at
+    return ListValue.resting(elements, 0, config.list_max_listpack_size), at
 
 
 def decode_list_ziplist(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
     """Type 10: one ziplist."""
     elements, at = read_packed(data, at, ziplist.decode)
-    return new_list(elements, 0, config), at
+    return ListValue.resting(elements, 0, config.list_max_listpack_size), at
 
 
 def decode_quicklist(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
@@ -78,7 +81,17 @@ def decode_quicklist(data: bytes, at: int, config: Config) -> tuple[ListValue, i
         elements += ziplist.decode(blob)
     if not elements:
         raise EmptyValue(at)
-    return new_list(elements, 0, config), at
+    return ListValue.resting(elements, 0, config.list_max_listpack_size), at
+
+
+def keep_quicklist_2(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
+    """Type 18; a short list is left as it is until somebody asks for an element."""
+    if data[at] == 1 and data[at + 1] == opcodes.PACKED:
+        blob, end = read_string(data, at + 2)
+        value = ListValue.kept(blob, config.list_max_listpack_size)
+        if value is not None:
+            return value, end
+    return decode_quicklist_2(data, at, config)
 
 
 def decode_quicklist_2(data: bytes, at: int, config: Config) -> tuple[ListValue, int]:
@@ -102,4 +115,4 @@ def decode_quicklist_2(data: bytes, at: int, config: Config) -> tuple[ListValue,
                 raise Malformed(f"no node of a list is of kind {kind}")
     if not elements:
         raise EmptyValue(at)
-    return new_list(elements, size, config), at
+    return ListValue.resting(elements, size, config.list_max_listpack_size), at

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...keyspace.database import LARGE_SLOT
 from ...keyspace.slots import SLOT_MASK, key_slot
+from ...values.damage import DamagedValue
 from ...values.hashes import HashValue
+from ...values.lists import ListValue
+from ...values.zsets import ZSetValue
 from .events import Aux, Ended, Event, Library, Opened, Select
 from .faults import RdbFault
 from .reader import RdbReader
@@ -16,6 +19,10 @@ from .reader import RdbReader
 if TYPE_CHECKING:
     from ...config import Config
     from ...keyspace.database import Database
+
+
+#: Types of values that may be kept as they were read.
+_KEEPING: Final = frozenset({HashValue, ListValue, ZSetValue})
 
 
 class RdbLoader:
@@ -35,9 +42,10 @@ class RdbLoader:
         keep_expired: bool = False,
         size: int | None = None,
     ) -> None:
-        self.reader = RdbReader(config, size)
+        self.reader = RdbReader(config, size, keep=config.rdbchecksum)
         self._database = database
         self._current: Database | None = None
+        self._filled: list[Database] = []
         self._now = now
         self._keep_expired = keep_expired
         self.keys = 0  #: loaded
@@ -69,55 +77,79 @@ class RdbLoader:
         """Put keys where they belong. What a new key changes in its database is booked here for the commonest case: a
         slot that holds keys already, and not the most of all."""
         now = self._now
-        keep = self._keep_expired
-        clock = now // 1000
-        database = self._current
-        filled = 0 if database is None else database.filled
+        database: Database | None = None
         booked = 0
         for event in events:
-            if type(event) is not tuple:
+            try:
+                key, value, expires_at, idle, _ = event  # type: ignore[misc]  # as most do
+            except TypeError:
                 self._book(booked)
                 booked = 0
                 self._learn(event)
-                database = self._current
-                filled = 0 if database is None else database.filled
+                database = None
                 continue
-            key, value, expires_at, idle, _ = event
-            if expires_at is not None and expires_at < now and not keep:
+            if expires_at is not None and expires_at < now and not self._keep_expired:
                 self.expired += 1
                 continue
             if database is None:
-                database = self._current = self._database(0)
-            slot = crc_hqx(key, 0) & SLOT_MASK if key.find(b"{") < 0 else key_slot(key)
-            held = database.values[slot]
+                database = self._begin_database()
+                values = database.values
+                usual = min(database.filled, LARGE_SLOT)
+            slot = crc_hqx(key, 0) & SLOT_MASK if 123 not in key else key_slot(key)
+            held = values[slot]
             before = len(held)
             held[key] = value
             after = len(held)
-            if after == before:
+            if before and before < after <= usual:
+                booked += 1
+            elif before == after:
                 self._book(booked)
                 raise RdbFault(self.reader.offset, f"the key {key[:64]!r} is there twice")
-            if 1 < after <= filled and after <= LARGE_SLOT:
-                booked += 1
             else:
                 self.keys += 1
                 database.grown(slot, after)
-                filled = database.filled
+                usual = min(database.filled, LARGE_SLOT)
             if expires_at is not None:
                 database.expire_at(key, expires_at)
-            used = clock if idle is None else clock - idle
-            if used > database.access[slot]:
-                database.access[slot] = used
+            if idle is not None:
+                database.access[slot] = max(database.access[slot], now // 1000 - idle)
             if type(value) is HashValue and value.times is not None:
                 first = value.next_expiry
                 if first is not None:
                     database.hash_times.set(key, first)
         self._book(booked)
 
+    def _begin_database(self) -> Database:
+        """The database that keys go to: the first one, if none was named."""
+        if self._current is None:
+            self._current = self._database(0)
+            self._filled.append(self._current)
+        return self._current
+
+    def _date(self) -> None:
+        """What the file says nothing of was used now."""
+        clock = self._now // 1000
+        for database in self._filled:
+            access = database.access
+            for slot in database.live:
+                access[slot] = access[slot] or clock
+
     def _book(self, count: int) -> None:
         """So many keys have come into the current database."""
         if self._current is not None:
             self._current.size += count
         self.keys += count
+
+    def _unfold(self) -> None:
+        """Read all that was left packed: no check sum vouches for it."""
+        try:
+            for database in self._filled:
+                for held in database.values:
+                    for value in held.values():
+                        if type(value) in _KEEPING:
+                            value.unfold()
+        except DamagedValue as damaged:
+            raise RdbFault(self.reader.offset, damaged.text.removeprefix("ERR ")) from None
 
     def _learn(self, event: Event) -> None:
         match event:
@@ -126,6 +158,7 @@ class RdbLoader:
                     self._current = self._database(index)
                 except LookupError:
                     raise RdbFault(self.reader.offset, f"there is no database {index} here") from None
+                self._filled.append(self._current)
             case Aux(name, text):
                 self.remarks[name] = text
             case Library(code):
@@ -134,5 +167,8 @@ class RdbLoader:
                 self.opened = event
             case Ended(checked):
                 self.checked = checked
+                self._date()
+                if not checked and self.reader.keeps:
+                    self._unfold()
             case _:
                 pass  # sizes of what comes: dicts grow as they need

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...values import listpack
 from ...values.lists import SAFETY, SIZES
-from . import listpack, opcodes
+from . import opcodes
 from .primitives import compressed_blob, length_bytes, plain_blob, plain_string, short_string
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
+from ...values.damage import Malformed
 from . import opcodes
 from .codecs import DECODERS, DECODERS_VALKEY, ENCODERS
-from .faults import EmptyValue, Malformed, RdbFault, Short
+from .faults import EmptyValue, RdbFault, Short
 from .hash_codec import needs_field_times
 from .packing import Packing
 from .primitives import crc64

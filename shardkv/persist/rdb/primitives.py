@@ -13,8 +13,9 @@ from typing import Final
 
 from anycrc import Model
 
+from ...values.damage import Malformed
 from . import opcodes
-from .faults import Malformed, Short
+from .faults import Short
 from .lzf import compress, decompress
 
 crc64: Final[Callable[..., int]] = Model("CRC64-REDIS").calc
@@ -80,8 +81,22 @@ def read_string(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _read_compressed(data: bytes, at: int) -> tuple[bytes, int]:
-    held, at = read_length(data, at)
-    length, at = read_length(data, at)
+    held = data[at]  # the lengths that are common are read here: there are many such strings
+    if held < opcodes.LENGTH_14:
+        at += 1
+    elif held < opcodes.LENGTH_32:
+        held = (held & 0x3F) << 8 | data[at + 1]
+        at += 2
+    else:
+        held, at = read_length(data, at)
+    length = data[at]
+    if length < opcodes.LENGTH_14:
+        at += 1
+    elif length < opcodes.LENGTH_32:
+        length = (length & 0x3F) << 8 | data[at + 1]
+        at += 2
+    else:
+        length, at = read_length(data, at)
     end = at + held
     if end > len(data):
         raise Short(end)

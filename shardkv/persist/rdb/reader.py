@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from ...values.damage import Malformed
 from . import opcodes
-from .codecs import DECODERS, DECODERS_VALKEY
+from .codecs import DECODERS, DECODERS_VALKEY, KEEPERS
 from .events import Aux, Ended, Event, Library, Opened, Resize, Select, SlotSize
-from .faults import EmptyValue, Malformed, RdbFault, Short
+from .faults import EmptyValue, RdbFault, Short
 from .primitives import crc64, read_fixed, read_length, read_string, read_time, read_uint64
 from .rows import Decode
 
@@ -28,13 +29,16 @@ _MODULE_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 
 class RdbReader:
-    """Reads one file. ``size``, if it is known, lets a length that passes the end be refused at once.
+    """Reads one file. ``size``, if it is known, lets a length that passes the end be refused at once. With ``keep``
+    small collections are left packed until somebody asks for an element: they are to be unfolded if the file turns out
+    to have no check sum.
 
     ``feed`` takes chunks and gives events; ``finish`` is called when no more will come. Both raise RdbFault.
     """
 
-    def __init__(self, config: Config, size: int | None = None) -> None:
+    def __init__(self, config: Config, size: int | None = None, *, keep: bool = False) -> None:
         self._config = config
+        self._keep = keep
         self._size = size
         self._pending: list[bytes] = []  #: chunks that are not read yet
         self._held = 0  #: bytes of these
@@ -64,6 +68,11 @@ class RdbReader:
         if not self.done:
             end = self.offset + self._held
             raise RdbFault(end, "the file ends too early" if self.offset else "not an RDB file: it is too short")
+
+    @property
+    def keeps(self) -> bool:
+        """Whether collections were left packed."""
+        return self._keep and self.version >= _CHECKSUM_SINCE
 
     # ---- inside
 
@@ -101,7 +110,13 @@ class RdbReader:
                     decode = decoders.get(kind)
                     if decode is None:
                         raise Malformed(f"no value is of type {kind}")
-                    key, at = read_string(data, at + 1)
+                    length = data[at + 1]
+                    if length < 64:
+                        begin = at + 2
+                        at = begin + length
+                        key = data[begin:at]
+                    else:
+                        key, at = read_string(data, at + 1)
                     try:
                         value, at = decode(data, at, config)
                     except EmptyValue as empty:
@@ -165,6 +180,8 @@ class RdbReader:
             raise RdbFault(0, f"an RDB file of version {version}, and only {most} can be read")
         self.version = version
         self._decoders = DECODERS_VALKEY if valkey else DECODERS
+        if self._keep and version >= _CHECKSUM_SINCE:
+            self._decoders = self._decoders | KEEPERS
         return Opened(version, valkey)
 
     def _end(self, data: bytes, at: int) -> tuple[Ended, int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...values import listpack
+from ...values.damage import Malformed
 from ...values.sets import SetValue
-from . import intset, listpack, opcodes
-from .builders import new_intset, new_set
-from .faults import EmptyValue, Malformed
+from . import intset, opcodes
+from .faults import EmptyValue
 from .packing import Packing
 from .primitives import length_bytes, read_string
 from .rows import read_count, read_packed, read_strings
@@ -31,7 +32,7 @@ def decode_set(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:
     """Type 2: strings in a row."""
     count, at = read_count(data, at)
     members, at = read_strings(data, at, count)
-    return new_set(members, config), at
+    return SetValue.resting(members, config), at
 
 
 def decode_intset(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:
@@ -40,7 +41,7 @@ def decode_intset(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:
     numbers = intset.decode(blob)
     if not numbers:
         raise EmptyValue(at)
-    return new_intset(numbers, config), at
+    return SetValue.of_numbers(numbers, config), at
 
 
 def decode_set_listpack(data: bytes, at: int, config: Config) -> tuple[SetValue, int]:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
+from ...values import listpack
+from ...values.damage import Malformed
 from ...values.stream_groups import UNKNOWN, Consumer, Group
 from ...values.stream_ids import MAX_ID, SEQ_BITS, SEQ_MASK
 from ...values.stream_nodes import Node
 from ...values.streams import StreamValue
-from . import listpack, opcodes
-from .faults import Malformed
+from . import opcodes
 from .packing import Packing
 from .primitives import SHORT_HEADS, length_bytes, read_fixed, read_length, read_string, read_time
 

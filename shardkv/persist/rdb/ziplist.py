@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from .faults import Malformed
+from ...values.damage import Malformed
 
 _HEAD: Final = Struct("<IIH")
 _UNCOUNTED: Final = 0xFFFF

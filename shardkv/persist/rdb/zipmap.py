@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .faults import Malformed
+from ...values.damage import Malformed
 
 _LONG: Final = 0xFE
 _END: Final = 0xFF

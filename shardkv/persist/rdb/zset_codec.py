@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from ...values.packing import unpack_list
-from ...values.zsets import ZSetValue
-from . import listpack, opcodes, ziplist
-from .builders import new_zset
-from .faults import EmptyValue, Malformed, Short
+from ...values import listpack
+from ...values.damage import Malformed
+from ...values.zsets import ZSetValue, parse_scores
+from . import opcodes, ziplist
+from .faults import EmptyValue, Short
 from .packing import Packing
 from .primitives import length_bytes, read_string
 from .rows import read_count, read_packed
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from ...config import Config
 
 _DOUBLE: Final = Struct("<d")
-#: The characters of a score's text, of one or of many: none of them makes a nan, or anything else but Redis's floats.
-_SCORES: Final = re.compile(rb"[-+0-9.einfEINF]*")
 #: Doubles without a fraction are exact up to here, and written as integers.
 _WHOLE: Final = float(1 << 53)
 #: Scores are packed as integers when all of them are and none is larger.
@@ -37,13 +34,11 @@ def _score_entries(scores: list[Any]) -> list[bytes]:
 
 def encode_zset(value: ZSetValue, out: list[bytes], packing: Packing) -> int:
     """A listpack, or strings and doubles."""
-    packed = value._packed  # as for lists
-    if packed is not None:
-        flat: list[Any] = unpack_list(packed)
-        members, scores = flat[::2], flat[1::2]
-    else:
-        scores = [score for score, _ in value]
-        members = [member for _, member in value]
+    kept = value.listpack
+    if kept is not None:
+        out.append(packing.blob(kept))
+        return opcodes.ZSET_LISTPACK
+    members, scores = value.members_and_scores()
     if value.encoding == "listpack":
         parts: list[bytes] = [b""] * (2 * len(members))
         parts[::2] = listpack.entries(members)
@@ -74,7 +69,7 @@ def decode_zset(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
             end = at + length
             if end > len(data):
                 raise Short(end)
-            [score] = _scores([data[at:end]])
+            [score] = parse_scores([data[at:end]])
             at = end
         found[member] = score
     return _zset_of(found, count, config), at
@@ -103,19 +98,17 @@ def _zset_of(found: dict[bytes, float], count: int, config: Config) -> ZSetValue
     return ZSetValue.of(found, config)
 
 
-def _scores(texts: list[bytes]) -> list[float]:
-    if _SCORES.fullmatch(b"".join(texts)) is not None:
-        try:
-            return list(map(float, texts))
-        except ValueError:
-            pass
-    raise Malformed("a score that is not a number")
-
-
 def decode_zset_ziplist(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
     """Type 12: one ziplist."""
     flat, at = read_packed(data, at, ziplist.decode)
-    return new_zset(flat[::2], _scores(flat[1::2]), config), at
+    return ZSetValue.resting(flat[::2], parse_scores(flat[1::2]), config), at
+
+
+def keep_zset(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
+    """Type 17, left as it is until somebody asks for a member."""
+    blob, end = read_string(data, at)
+    value = ZSetValue.kept(blob, config)
+    return (value, end) if value is not None else decode_zset_listpack(data, at, config)
 
 
 def decode_zset_listpack(data: bytes, at: int, config: Config) -> tuple[ZSetValue, int]:
@@ -129,8 +122,8 @@ def decode_zset_listpack(data: bytes, at: int, config: Config) -> tuple[ZSetValu
         members = [b"%d" % member if type(member) is int else member for member in members]
     scores: list[Any] = flat[1::2]
     if bytes in map(type, scores):
-        _scores([score for score in scores if type(score) is bytes])
+        parse_scores([score for score in scores if type(score) is bytes])
         scores = list(map(float, scores))
     elif not -_SHORT < min(scores, default=0) <= max(scores, default=0) < _SHORT:
         scores = list(map(float, scores))
-    return new_zset(members, scores, config), at
+    return ZSetValue.resting(members, scores, config), at

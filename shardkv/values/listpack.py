@@ -12,7 +12,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import Any, Final
 
-from .faults import Malformed
+from .damage import DamagedValue, Malformed
 
 HEADER: Final = 6
 END: Final = b"\xff"
@@ -32,6 +32,8 @@ _FOUR: Final = (1 << 28) - 1
 #: How long elements of exactly these sizes are: servers do not agree on what stands behind them.
 _DISPUTED: Final = frozenset((_TWO + 3, _THREE + 4, _FOUR + 5))
 _DISPUTED_MIN: Final = min(_DISPUTED)
+#: A listpack that a value keeps is smaller than the shortest element of which servers do not agree how it is written.
+_KEPT_MAX: Final = _DISPUTED_MIN
 
 #: Small integers by their value, and how they are written, by their text.
 _NUMBERS: Final = [b"%d" % number for number in range(128)]
@@ -48,6 +50,36 @@ _INTEGERS: Final[tuple[tuple[Callable[[bytes], tuple[Any, ...]], int], ...]] = (
     (Struct("<i").unpack, 5),
     (Struct("<q").unpack, 9),
 )
+
+
+class Listpack(bytes):
+    """A whole listpack that a value keeps as it was read, until somebody asks for an element. Its header was looked at,
+    its elements were not."""
+
+    __slots__ = ()
+
+    @property
+    def elements(self) -> int:
+        """How many elements it says that it has."""
+        return self[4] | self[5] << 8
+
+
+def keep(blob: bytes, most: int) -> Listpack | None:
+    """These bytes as a listpack, if it is one by its header and end, and of at most ``most`` elements."""
+    size = len(blob)
+    if HEADER < size < _KEPT_MAX and blob[-1] == 0xFF:
+        total, count = _read_head(blob)
+        if total == size and 0 < count <= most:
+            return Listpack(blob)
+    return None
+
+
+def elements_of(kept: Listpack) -> list[bytes]:
+    """Its elements, integers as their texts. Raises DamagedValue."""
+    try:
+        return decode(kept)
+    except Malformed as malformed:
+        raise DamagedValue(str(malformed)) from None
 
 
 # ---- writing
