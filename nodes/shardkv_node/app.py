@@ -26,6 +26,7 @@ from .listeners import Doors, ListenFault, listen_unix
 from .loading import LoadFault
 from .logs import Log
 from .reactor import Reactor
+from .replication import ReplicationManager
 from .snapshots import Snapshots
 from .supervision import Supervisor
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
@@ -151,6 +152,7 @@ class Node:
         self.supervisor = supervisor
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
+        self.replication: ReplicationManager
         self.doors: Doors
         self.fault: LoadFault | None = None  #: what is on disk cannot be loaded
         self._pid_file: Path | None = None
@@ -180,6 +182,8 @@ class Node:
         self.append_only.reactor = self.reactor
         self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
         self.world.on_options_changed.append(self.append_only.options_changed)
+        self.world.on_options_changed.append(self.engine.replication.options_changed)
+        self.replication = ReplicationManager(self.engine, self.reactor, self.snapshots, self.world.children, log)
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)
@@ -245,6 +249,8 @@ class Node:
             self.log("warning", f"{fault}. The file is left as it is. Exiting.")
             self.world.stopping.set()
             return
+        self.replication.restore()
+        nursery.start_soon(self.replication.run)
         nursery.start_soon(expire_keys, self.engine, self.reactor)
         nursery.start_soon(free_values, self.engine)
         nursery.start_soon(rest_values, self.engine)

@@ -401,7 +401,7 @@ class Reactor:
             self._engine.evict_clients()
             if session.closed:
                 return
-        interest = READ if session.unsent < UNREAD_MAX else 0
+        interest = READ if session.unsent < UNREAD_MAX or session.is_replica else 0
         if connection.unsent:
             interest |= WRITE
         if interest != connection.interest:
@@ -522,6 +522,11 @@ class Reactor:
     def flush_woken(self) -> None:
         """Send what was queued from outside the loop (timers, the bus)."""
         self._end_round()
+
+    def duplicate(self, session: Session) -> socket.socket | None:
+        """A second descriptor of a client's socket, to be closed by the caller; None if the client is gone."""
+        connection = self._by_session.get(session.id)
+        return None if connection is None else connection.sock.dup()
 
     def close(self, session: Session) -> None:
         """Close a client's connection now."""

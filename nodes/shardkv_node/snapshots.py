@@ -62,8 +62,11 @@ class Snapshots:
         """The file on disk."""
         return Path(self._config.dir, self._config.dbfilename)
 
-    def snapshot(self, *, for_log: bool = False) -> Snapshot:
-        """All databases as they are now, to be written at once or in a child. ``for_log``: as the base of the AOF."""
+    def snapshot(
+        self, *, for_log: bool = False, without_data: bool = False, without_functions: bool = False
+    ) -> Snapshot:
+        """All databases as they are now, to be written at once or in a child. ``for_log``: as the base of the AOF. A
+        part may be left out, for clients that ask for it."""
         config = self._config
         remarks = [
             (b"redis-ver", REDIS_VERSION.encode()),
@@ -73,9 +76,8 @@ class Snapshots:
             *self.replication_remarks(),
             (b"aof-base", b"%d" % for_log),
         ]
-        return Snapshot(
-            self._engine.databases, config, clock.unix_ms(), remarks, stepwise=config.rdb_key_save_delay != 0
-        )
+        databases = [] if without_data else self._engine.databases
+        return Snapshot(databases, config, clock.unix_ms(), remarks, stepwise=config.rdb_key_save_delay != 0)
 
     def save(self) -> None:
         """Write the file while everybody waits. Raises OSError."""

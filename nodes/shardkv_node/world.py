@@ -58,7 +58,6 @@ class NodeWorld:
         self.config = config
         self.config_file = config_file
         self.run_id = run_id
-        self.replication_id = secrets.token_hex(20)
         self.started = clock.unix_ms()
         self.stopping = trio.Event()
         self.farewells: list[Callable[[Shutdown], None]] = []
@@ -228,6 +227,11 @@ class NodeWorld:
         """A line for the log."""
         self._log(level, text)
 
+    def panic(self, text: str) -> None:
+        """End the process at once."""
+        self._log("warning", text)
+        os._exit(1)
+
     def microseconds(self) -> int:
         """Unix time in microseconds (TIME)."""
         return clock.unix_us()
@@ -248,7 +252,6 @@ class NodeWorld:
             "multiplexing": "epoll" if sys.platform == "linux" else "kqueue",
             "tcp_port": self.config.port,
             "run_id": self.run_id,
-            "replid": self.replication_id,
             "started": self.started,
             "rss": resident,
             "rss_peak": self.peak_memory,

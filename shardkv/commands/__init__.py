@@ -29,6 +29,7 @@ from . import lolwut as lolwut
 from . import object as object
 from . import persistence as persistence
 from . import pubsub as pubsub
+from . import replication as replication
 from . import scan as scan
 from . import server as server
 from . import set_algebra as set_algebra

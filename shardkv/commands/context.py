@@ -136,7 +136,7 @@ class Context:
         if times is not None and key in times:
             if db.expired(key, slot):
                 self.host.expire(db, key)  # what has expired goes as expired, not as overwritten
-            elif not keep_ttl:
+            if not keep_ttl:
                 db.expire_at(key, None)
         self._put(slot, key, value)
 
@@ -185,6 +185,8 @@ class Context:
     def expire_at(self, key: bytes, at: int | None) -> None:
         """Set (Unix milliseconds) or clear the expiry of a key that exists."""
         self.db.expire_at(key, at)
+        if self.host.following and at is not None and not self.session.is_primary:
+            self.host.remember_time(self.db, key)
 
     def touch(self, key: bytes, event: str, changes: int = 1) -> None:
         """``key`` was changed, and this is what happened: dirty count, WATCH, waiting clients, caches and keyspace
@@ -214,8 +216,9 @@ class Context:
         return not self.db.now
 
     def passed(self, at: int) -> bool:
-        """Whether a time that is being set has come already. Never in what is obeyed."""
-        return at <= self.db.now
+        """Whether a time that is being set has come already. Never in what is obeyed, nor on a replica, where a key
+        stays until the primary says that it goes."""
+        return at <= self.db.now and not self.host.following
 
     def call(self, words: list[bytes]) -> Any:
         """Run another request inside this one."""

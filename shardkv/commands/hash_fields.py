@@ -45,6 +45,12 @@ def without_expired(ctx: Context, name: bytes, held: HashValue, fields: Sequence
     first = held.next_expiry
     if first is None or first >= now:
         return held
+    if ctx.host.following and not ctx.command.is_write:
+        # A replica deletes nothing by itself: the reader gets a hash of its own.
+        held = held.copy()
+        while held.expire_fields(now, BATCH):
+            pass
+        return held if len(held) else None
     if fields is not None:
         gone = held.expire_among(now, fields)
         if gone:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
     from ..pubsub.tracking import InvalidationTable
+    from ..replication.history import History
+    from ..replication.primary import Primary, Replica
+    from ..replication.replica import ReplicaLink
     from .session import Blocked, Session
     from .spec import Command
 
@@ -51,7 +54,6 @@ class Facts(TypedDict):
     multiplexing: str  #: epoll, kqueue, select
     tcp_port: int
     run_id: str  #: 40 hexadecimal digits, new at every start
-    replid: str  #: the same for the replication history
     started: int
     rss: int
     rss_peak: int
@@ -134,6 +136,9 @@ class World(Protocol):
     def write_users(self, text: str) -> None:
         """Put a new text in its place."""
 
+    def panic(self, text: str) -> None:
+        """End the node at once: going on would do harm."""
+
 
 class ClusterPort(Protocol):
     """The cluster side of the node."""
@@ -150,6 +155,65 @@ class ClusterPort(Protocol):
 
     def links_exceeded(self) -> int:
         """How many links were closed because too much waited for them."""
+
+
+class FailoverPort(Protocol):
+    """The hand-over to a replica."""
+
+    @property
+    def active(self) -> bool:
+        """Whether one is going on."""
+
+    def begin(self, target: tuple[str, int] | None, *, force: bool, timeout: int | None) -> None:
+        """Begin one; ``timeout`` in milliseconds. Raises ReplyError."""
+
+    def abort(self, reason: str) -> None:
+        """Take it back. Raises ReplyError if there is none."""
+
+
+class ReplicationPort(Protocol):
+    """The node's place among primaries and replicas."""
+
+    address: tuple[str, int] | None
+    history: History
+    primary: Primary
+    link: ReplicaLink | None
+    feed_in: Any
+
+    @property
+    def failover(self) -> FailoverPort:
+        """The hand-over to a replica."""
+
+    @property
+    def following(self) -> bool:
+        """Whether this node is a replica."""
+
+    def follow(self, host: str, port: int) -> None:
+        """Become a replica of this node."""
+
+    def lead(self) -> None:
+        """Become a primary."""
+
+    def flush(self) -> None:
+        """Hand what has gathered to the backlog and the replicas."""
+
+    def introduce(self, session: Session) -> Replica:
+        """What a client has told of itself as a replica, or will."""
+
+    def synchronize(self, session: Session, replication_id: str | None, offset: int) -> Any:
+        """PSYNC, or SYNC (None). Raises ReplyError."""
+
+    def acknowledged(self, session: Session, offset: int, log_offset: int) -> None:
+        """A replica tells how far it is."""
+
+    def reached(self, session: Session) -> int:
+        """How many replicas have all that a client has written."""
+
+    def logged(self, session: Session) -> tuple[int, int]:
+        """In how many logs all that a client has written is safe: this node's (0 or 1), and replicas'."""
+
+    def wait(self, session: Session, count: int, logs: int) -> None:
+        """A client that waits for replicas (``logs`` -1) or for logs."""
 
 
 class MessagePort(Protocol):
@@ -214,10 +278,15 @@ class Host(Protocol):
     active_expire: bool
     snapshots: SnapshotState
     aof: AofState
+    following: bool  #: the node is a replica
 
     @property
     def access(self) -> AccessPort:
         """Users, and what they may do."""
+
+    @property
+    def replication(self) -> ReplicationPort:
+        """The history of this node, its replicas and its primary."""
 
     @property
     def messages(self) -> MessagePort:
@@ -282,6 +351,9 @@ class Host(Protocol):
 
     def expire(self, database: Database, key: bytes) -> None:
         """Delete a key whose time has passed, with all consequences."""
+
+    def remember_time(self, database: Database, key: bytes) -> None:
+        """A client of a writable replica has given a key a time."""
 
     def look_up(self, words: list[bytes]) -> Command | None:
         """The command of a request, its subcommand if it is a container; None if there is none."""

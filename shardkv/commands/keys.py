@@ -16,7 +16,7 @@ from ..resp.replies import OK, Simple
 from ..values.kinds import copied, type_name
 from .context import Context
 from .flags import CHANGE, READ, Flags, KeyUse
-from .grammar import flag, integer, key, maybe, value
+from .grammar import flag, integer, key, maybe
 from .spec import command
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _SUM = ("request_policy:multi_shard", "response_policy:agg_sum")
 _INT32 = 2**31
+#: On a replica RANDOMKEY gives up looking for a key that has not expired after so many.
+_RANDOM_TRIES = 100
 
 
 def glance(ctx: Context, name: bytes) -> Any:
@@ -136,9 +138,11 @@ def unlink(ctx: Context, *names: bytes) -> int:
 )
 def randomkey(ctx: Context) -> bytes | None:
     """Returns a random key, or null when there are none."""
+    tries = _RANDOM_TRIES if ctx.host.following else 0
     while (name := ctx.db.choose(ctx.host.rng)) is not None:
-        if ctx.peek(name) is not None:  # deletes it when it has expired
-            return name
+        tries -= 1
+        if ctx.peek(name) is not None or tries == 0:
+            return name  # what has expired is gone after the look, except on a replica, where it may be all there is
     return None
 
 
@@ -286,38 +290,3 @@ def move(ctx: Context, words: list[bytes]) -> int:
 
 def _same() -> ReplyError:
     return ReplyError("ERR source and destination objects are the same")
-
-
-# ---- replicas
-
-
-@command(
-    "WAIT",
-    integer("numreplicas"),
-    value("timeout"),
-    flags=Flags.NOSCRIPT,
-    group="generic",
-    since="3.0.0",
-    acl=("connection",),  # Redis counts it among the connection's own commands
-    drop_acl=("keyspace",),
-    tips=("request_policy:all_shards", "response_policy:agg_min"),
-)
-def wait(ctx: Context, count: int, timeout: bytes) -> Any:
-    """Waits until so many replicas have this client's writes, or for some milliseconds, and counts those that have."""
-    milliseconds = wait_timeout(timeout)
-    if count <= 0:
-        return 0
-    # No replica is attached to this node, so only the time can end the wait.
-    deadline = ctx.now + milliseconds if milliseconds else None
-    return ctx.block((), deadline, lambda ctx: None, 0)
-
-
-def wait_timeout(word: bytes) -> int:
-    """Milliseconds, 0 for ever. Raises ReplyError."""
-    try:
-        number = parse_int(word)
-    except ReplyError:
-        raise ReplyError("ERR timeout is not an integer or out of range") from None
-    if number < 0:
-        raise ReplyError("ERR timeout is negative")
-    return number

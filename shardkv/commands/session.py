@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..acl.user import User
     from ..keyspace.database import Database
     from ..pubsub.tracking import Tracking
+    from ..replication.primary import Replica
     from .spec import Command
 
 #: What a session costs beside its buffers, in bytes: about what the object and its containers take.
@@ -76,6 +77,8 @@ class Session:
     monitoring: bool = False
     is_replica: bool = False
     is_primary: bool = False
+    replica: Replica | None = None  #: what it has told of itself as one (REPLCONF), or is
+    written: int = 0  #: the offset of the replication stream behind its last write
     # ---- pub/sub and tracking: ordered sets
     channels: dict[bytes, None] = field(default_factory=dict)
     patterns: dict[bytes, None] = field(default_factory=dict)

@@ -99,12 +99,16 @@ class NoWorld:
         """Nor to write to."""
         raise ReplyError("ERR there is no ACL file for an embedded engine")
 
+    def panic(self, text: str) -> None:
+        """There is no process to end."""
+        raise AssertionError(text)
+
     def facts(self) -> Facts:
         """An embedded engine knows nothing of the process that it lives in."""
         started = self.engine.now
         return Facts(
             pid=0, os="", python="", compiler="", executable="", config_file="", supervised="no", multiplexing="none",
-            tcp_port=0, run_id="0" * 40, replid="0" * 40, started=started, rss=0, rss_peak=0, rss_startup=0,
+            tcp_port=0, run_id="0" * 40, started=started, rss=0, rss_peak=0, rss_startup=0,
             memory_total=0,
             cpu_user=0.0, cpu_sys=0.0, cpu_user_children=0.0, cpu_sys_children=0.0, cpu_user_main=0.0, cpu_sys_main=0.0,
             forks=0, fork_seconds=0.0, child=None,

@@ -14,6 +14,7 @@ set anew whenever one of the things that they summarise changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
@@ -39,6 +40,7 @@ from .messages import Messages
 from .names import Names, miscounted
 from .pausing import Pause
 from .propagation import Propagation, Sink
+from .replication import Replication
 from .routing import redirect, waiting_refusal
 from .shortway import ShortWay
 from .stats import Stats
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN"})
 #: Fields of hashes that are expired between two looks at the clock.
 FIELDS_A_LOOK: Final = 64
+#: Keys with a time of their own that a writable replica looks at in one step.
+OWN_KEYS_A_LOOK: Final = 512
 
 
 class Engine:
@@ -80,7 +84,10 @@ class Engine:
         self.snapshots = SnapshotState()
         self.aof = AofState()
         self.progress: LoadProgress | None = None  #: of what is being loaded
+        self.loading_aside = False  #: new data are being loaded while the old ones are served
         self.disk_fault: str | None = None  #: what writes are refused with, since they could not be made to last
+        self.following = False  #: this node is a replica: what has expired stays until the primary says so
+        self.remembered_times: dict[tuple[int, bytes], None] = {}  #: keys of a writable replica that expire here
         self.pausing = Pause()
         self.waiting = Waiting(self)
         self.limits = ClientLimits(config, self.sessions)
@@ -95,6 +102,7 @@ class Engine:
         self.commands = self._names.commands
         self.look_up = self._names.look_up
         self._gates: dict[str, tuple[Gate, ...]] = {name: gates_of(command) for name, command in TABLE.items()}
+        self.replication = Replication(self)
         self.context = Context(self, Session(id=0, db=self.database(0), created=0))
         self.refresh_calm()
 
@@ -113,6 +121,7 @@ class Engine:
     def leave(self, session: Session) -> None:
         """A client is gone: its watches, waits and subscriptions go with it."""
         session.closed = True
+        self.replication.gone(session)
         self.sessions.pop(session.id, None)
         self.unwatch(session)
         if session.blocked is not None:
@@ -214,7 +223,7 @@ class Engine:
 
     def perform(self, session: Session, words: list[bytes]) -> None:
         """One request through all that stands before it; its reply is queued for sending."""
-        reply = self._answer(session, words)
+        reply = self.answer(session, words)
         if reply is POSTPONED:
             return
         if reply is not NO_REPLY and not session.reply_off and not session.reply_skip:
@@ -234,7 +243,8 @@ class Engine:
             if command is None or command.parent != "client":
                 tracking.caching = False
 
-    def _answer(self, session: Session, words: list[bytes]) -> Any:
+    def answer(self, session: Session, words: list[bytes]) -> Any:
+        """The same, and its reply as a plain value (POSTPONED if it has to wait)."""
         command = self.look_up(words)
         if command is None:
             return self._reject(session, None, self._names.unknown(words))
@@ -329,6 +339,8 @@ class Engine:
             ctx.db.dirty += ctx.dirty
             self.propagation.add_effects(ctx, words)
         self.propagation.leave()
+        if self.sinks:
+            ctx.session.written = self.replication.history.offset
 
     def propagate(self, database: Database, words: list[bytes]) -> None:
         """Feed a command to the log and the replicas at once: nothing else belongs to it."""
@@ -388,7 +400,12 @@ class Engine:
     def refresh_calm(self) -> None:
         """Set ``calm`` and ``attentive`` anew."""
         self.disk_fault = self.snapshots.refusal(self.config) or self.aof.refusal
-        self.calm = not self.loading and self.pausing.until is None and self.disk_fault is None
+        self.calm = (
+            not (self.loading or self.following)
+            and self.pausing.until is None
+            and self.disk_fault is None
+            and self.replication.enough
+        )
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
         attentive = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
@@ -450,7 +467,11 @@ class Engine:
 
     def expire(self, database: Database, key: bytes) -> None:
         """Delete a key whose time has passed: DEL (UNLINK if ``lazyfree-lazy-expire`` says so) is propagated, the event
-        is ``expired``."""
+        is ``expired``. A replica leaves it to its primary, unless its own clients may write and one of them does."""
+        if not self.following or (not self.config.replica_read_only and self.context.command.is_write):
+            self._expire(database, key)
+
+    def _expire(self, database: Database, key: bytes) -> None:
         database.discard(key)
         database.dirty += 1
         self.stats.expired += 1
@@ -480,11 +501,21 @@ class Engine:
         """Go on with at most ``most`` requests of a session that waited; also the end of a round for clients that cache
         in broadcast mode."""
         self.messages.end_round()
+        self.replication.flush()
         waiting = session.waiting
         if waiting and not session.held and not session.closed:
             self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))], 0)
             if not waiting:
                 session.waiting_bytes = 0
+
+    def unblock_all(self, reply: ReplyError) -> None:
+        """The node has changed so much that no wait makes sense any more: the clients are told, and their connections
+        closed."""
+        for session in list(self.sessions.values()):
+            if session.blocked is not None:
+                self.unblock(session, reply)
+                session.close_after_reply = True
+                session.refresh()
 
     def pause(self, until: int, writes_only: bool) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""
@@ -552,6 +583,8 @@ class Engine:
         """One bounded step of the active expire cycle over all databases. True if there is more to do at once."""
         if not self.active_expire or self.pausing.until is not None:
             return False
+        if self.following:
+            return self._expire_own(now)
         self.begin(now)
         started = self.stopwatch()
         until = started + budget_seconds
@@ -595,6 +628,29 @@ class Engine:
     def changes(self) -> int:
         """How many changes were made since the start."""
         return sum(database.dirty for database in self.opened)
+
+    def remember_time(self, database: Database, key: bytes) -> None:
+        """A client of a writable replica has given a key a time. The primary knows nothing of it: it expires here."""
+        self.remembered_times[database.index, key] = None
+
+    def _expire_own(self, now: int) -> bool:
+        """Look at the keys that expire here though this node is a replica. True if there are more to look at."""
+        remembered = self.remembered_times
+        if not remembered:
+            return False
+        self.begin(now)
+        for index, key in list(islice(remembered, OWN_KEYS_A_LOOK)):
+            del remembered[index, key]
+            database = self.database(index)
+            at = database.expiry(key)
+            if at is None:
+                continue
+            if at < now:
+                self._expire(database, key)
+            else:
+                remembered[index, key] = None
+        self.propagation.leave(together=False)
+        return False
 
     # ---- transactions
 
@@ -640,6 +696,7 @@ class Engine:
         """CONFIG RESETSTAT."""
         self.stats.reset()
         self.access.forget_counts()
+        self.replication.reset_stats()
         for command in TABLE.values():
             command.stats.calls = command.stats.rejected = command.stats.failed = 0
             command.stats.microseconds = 0.0

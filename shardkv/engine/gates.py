@@ -66,9 +66,52 @@ def durable(engine: Engine, session: Session, command: Command, words: list[byte
     """While what is written cannot be made to last, nothing is written; PING tells so, for those who watch the node."""
     if engine.disk_fault is None or session.is_primary:
         return None
-    if command.name == "exec" and not any(queued.is_write for queued, _ in session.queue or ()):
+    if command.name == "exec" and not writes(session, command):
         return None
     return ReplyError(engine.disk_fault)
+
+
+def enough_replicas(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """``min-replicas-to-write``: what too few replicas would have is not accepted."""
+    if engine.replication.enough or engine.following or not writes(session, command):
+        return None
+    return ReplyError("NOREPLICAS Not enough good replicas to write.")
+
+
+def writable_here(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """A replica takes writes from its primary only, unless ``replica-read-only no``."""
+    if not engine.following or session.is_primary or not engine.config.replica_read_only:
+        return None
+    if not writes(session, command):
+        return None
+    return ReplyError("READONLY You can't write against a read only replica.")
+
+
+def fresh_enough(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """A replica that has lost its primary may know old things only: ``replica-serve-stale-data`` says whether they
+    are told."""
+    if not engine.following or engine.config.replica_serve_stale_data or not engine.replication.stale:
+        return None
+    stale = command.flags & Flags.STALE and not (
+        command.name == "exec" and any(not queued.flags & Flags.STALE for queued, _ in session.queue or ())
+    )
+    if stale or session.is_primary:
+        return None
+    return ReplyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
+
+
+def not_from_replicas(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """What a replica's connection asks for must not touch keys: its replies would be lost in the stream."""
+    if not session.is_replica or not command.flags & (Flags.WRITE | Flags.READONLY | Flags.MAY_REPLICATE):
+        return None
+    return ReplyError("ERR Replica can't interact with the keyspace")
+
+
+def writes(session: Session, command: Command) -> bool:
+    """Whether a request has the flag write, or for EXEC: one of those queued."""
+    if command.name == "exec":
+        return any(queued.is_write for queued, _ in session.queue or ())
+    return command.is_write
 
 
 def in_subscriber_mode(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
@@ -123,8 +166,12 @@ GATES: Final[tuple[Gate, ...]] = (
     permitted,
     routed,
     durable,
+    enough_replicas,
+    writable_here,
     in_subscriber_mode,
+    fresh_enough,
     loaded,
+    not_from_replicas,
     not_paused,
     queued,
 )
@@ -143,4 +190,8 @@ def gates_of(command: Command) -> tuple[Gate, ...]:
         without.add(routed)
     if not command.is_write and command.name not in ("exec", "ping"):
         without.add(durable)
+    if not command.is_write and command.name != "exec":
+        without |= {enough_replicas, writable_here}
+    if command.flags & Flags.STALE and command.name != "exec":
+        without.add(fresh_enough)
     return tuple(gate for gate in GATES if gate not in without)

@@ -16,6 +16,7 @@ from ..commands.spec import TABLE
 from ..commands.versions import REDIS_VERSION, SHARDKV_VERSION
 from .memory_info import memory
 from .persistence_info import persistence
+from .replication_info import replication
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -82,15 +83,16 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "instantaneous_ops_per_sec", round(stats.commands_rate.per_second)
     yield "total_net_input_bytes", stats.bytes_in
     yield "total_net_output_bytes", stats.bytes_out
-    yield "total_net_repl_input_bytes", 0
-    yield "total_net_repl_output_bytes", 0
+    yield "total_net_repl_input_bytes", stats.replication_bytes_in
+    yield "total_net_repl_output_bytes", stats.replication_bytes_out
     yield "instantaneous_input_kbps", f"{stats.input_rate.per_second / 1024:.2f}"
     yield "instantaneous_output_kbps", f"{stats.output_rate.per_second / 1024:.2f}"
-    yield "instantaneous_input_repl_kbps", "0.00"
-    yield "instantaneous_output_repl_kbps", "0.00"
+    yield "instantaneous_input_repl_kbps", f"{stats.replication_input_rate.per_second / 1024:.2f}"
+    yield "instantaneous_output_repl_kbps", f"{stats.replication_output_rate.per_second / 1024:.2f}"
     yield "rejected_connections", stats.rejected_connections
-    for name in ("sync_full", "sync_partial_ok", "sync_partial_err"):
-        yield name, 0
+    yield "sync_full", engine.replication.full_syncs
+    yield "sync_partial_ok", engine.replication.partial_syncs
+    yield "sync_partial_err", engine.replication.partial_refusals
     yield "expired_keys", stats.expired
     yield "expired_stale_perc", f"{stats.expired_stale_percent:.2f}"
     yield "expired_time_cap_reached_count", stats.expire_time_cap_reached
@@ -106,9 +108,9 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "pubsubshard_channels", len({channel for session in sessions for channel in session.shard_channels})
     yield "latest_fork_usec", round(facts["fork_seconds"] * 1e6)
     yield "total_forks", facts["forks"]
+    yield "migrate_cached_sockets", 0
+    yield "slave_expires_tracked_keys", len(engine.remembered_times)
     for name in (
-        "migrate_cached_sockets",
-        "slave_expires_tracked_keys",
         "active_defrag_hits",
         "active_defrag_misses",
         "active_defrag_key_hits",
@@ -134,20 +136,6 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "reply_buffer_expands", 0
     for reason, count in engine.access.denied.items():
         yield f"acl_access_denied_{_REASONS[reason]}", count
-
-
-def _replication(engine: Engine, facts: Facts) -> Fields:
-    yield "role", "master"
-    yield "connected_slaves", sum(session.is_replica for session in engine.sessions.values())
-    yield "master_failover_state", "no-failover"
-    yield "master_replid", facts["replid"]
-    yield "master_replid2", "0" * 40
-    yield "master_repl_offset", 0
-    yield "second_repl_offset", -1
-    yield "repl_backlog_active", 0
-    yield "repl_backlog_size", engine.config.repl_backlog_size
-    yield "repl_backlog_first_byte_offset", 0
-    yield "repl_backlog_histlen", 0
 
 
 def _cpu(engine: Engine, facts: Facts) -> Fields:
@@ -199,7 +187,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "Memory": memory,
     "Persistence": persistence,
     "Stats": _stats,
-    "Replication": _replication,
+    "Replication": replication,
     "CPU": _cpu,
     "Modules": _nothing,
     "Commandstats": _commandstats,

@@ -61,14 +61,17 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     for name in ("allocator_frag", "allocator_rss", "rss_overhead", "mem_fragmentation"):
         yield f"{name}_ratio", "1.00"
         yield f"{name}_bytes", 0
-    for name in (
-        "mem_not_counted_for_evict",
-        "mem_replication_backlog",
-        "mem_total_replication_buffers",
-        "mem_clients_slaves",
-    ):
-        yield name, 0
-    yield "mem_clients_normal", sum(session.unsent + session.query_pending for session in engine.sessions.values())
+    backlog = engine.replication.history.backlog
+    kept = 0 if backlog is None else backlog.length
+    replicas = [session for session in engine.sessions.values() if session.replica is not None and session.is_replica]
+    waiting = sum(session.replica.queued for session in replicas if session.replica is not None)
+    sending = sum(session.unsent for session in replicas)
+    yield "mem_not_counted_for_evict", waiting + sending
+    yield "mem_replication_backlog", kept
+    yield "mem_total_replication_buffers", kept + waiting
+    yield "mem_clients_slaves", waiting + sending
+    normal = [session for session in engine.sessions.values() if not session.is_replica]
+    yield "mem_clients_normal", sum(session.unsent + session.query_pending for session in normal)
     yield "mem_cluster_links", 0
     yield "mem_aof_buffer", engine.aof.buffered
     yield "mem_allocator", "pymalloc"

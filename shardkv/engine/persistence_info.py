@@ -19,7 +19,7 @@ Fields: TypeAlias = Iterator[tuple[str, Any]]
 def persistence(engine: Engine, facts: Facts) -> Fields:
     """The section. Times in seconds, sizes in bytes."""
     yield "loading", int(engine.loading)
-    yield "async_loading", 0
+    yield "async_loading", int(engine.loading_aside)
     state, child = engine.snapshots, facts["child"]
     saving = child is not None and child["kind"] in SNAPSHOT_CHILDREN
     yield "current_cow_peak", child["copied_peak"] if child else 0

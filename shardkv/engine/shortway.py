@@ -80,6 +80,7 @@ class ShortWay:
                     self._book(session, shortcut, 1, started)
                     if db.dirty != dirty and engine.sinks:
                         engine.propagate(db, words)
+                        session.written = engine.replication.history.offset
                     return 1
         elif at == 0 and len(requests) >= RUN_MIN:
             at = self._run_turned(session, requests)
@@ -113,6 +114,7 @@ class ShortWay:
                         dirty = db.dirty
                         if engine.sinks:
                             engine.propagate(db, words)
+                            session.written = engine.replication.history.offset
                     continue
             if last is not None:
                 self._book(session, last, count, started)

@@ -59,12 +59,16 @@ class Stats:
     query_limit_disconnections: int = 0
     evicted_clients: int = 0
     peak_output: int = 0
+    replication_bytes_in: int = 0
+    replication_bytes_out: int = 0
     reads: int = 0
     writes: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     commands_rate: Rate = field(default_factory=Rate)
     input_rate: Rate = field(default_factory=Rate)
     output_rate: Rate = field(default_factory=Rate)
+    replication_input_rate: Rate = field(default_factory=Rate)
+    replication_output_rate: Rate = field(default_factory=Rate)
 
     def reset(self) -> None:
         """Start counting anew, in place: the data plane holds on to this object."""
@@ -83,3 +87,5 @@ class Stats:
         self.commands_rate.sample(now, self.commands)
         self.input_rate.sample(now, self.bytes_in)
         self.output_rate.sample(now, self.bytes_out)
+        self.replication_input_rate.sample(now, self.replication_bytes_in)
+        self.replication_output_rate.sample(now, self.replication_bytes_out)

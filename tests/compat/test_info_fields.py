@@ -35,7 +35,7 @@ AWAITED: Final = {
         "loading_start_time loading_total_bytes loading_rdb_used_mem loading_loaded_bytes loading_loaded_perc "
         "loading_eta_seconds"
     ),
-    "replication": (
+    "a replica, or one that is attached (tests/spec/test_replication.py)": (
         "master_host master_port master_link_status master_last_io_seconds_ago master_sync_in_progress "
         "slave_read_repl_offset slave_repl_offset master_sync_total_bytes master_sync_read_bytes "
         "master_sync_left_bytes master_sync_perc master_sync_last_io_seconds_ago master_link_down_since_seconds "

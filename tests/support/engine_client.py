@@ -133,6 +133,10 @@ class FakeWorld:
         """One line of the log."""
         self.asked.append(("log", (level, text)))
 
+    def panic(self, text: str) -> None:
+        """The node would end."""
+        raise AssertionError(text)
+
 
 class Stopwatch:
     """A stopwatch that moves a microsecond at each look, so that durations are never zero and always the same."""

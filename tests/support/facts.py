@@ -18,7 +18,6 @@ def some_facts(started: int) -> Facts:
         multiplexing="epoll",
         tcp_port=6379,
         run_id="a" * 40,
-        replid="b" * 40,
         started=started,
         rss=50 << 20,
         rss_peak=60 << 20,

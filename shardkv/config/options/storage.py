@@ -47,9 +47,7 @@ class Snapshots(Table, title="snapshotting"):
     rdb_save_incremental_fsync = Option(
         Flag(), True, "Whether a snapshot is brought to disk while it is being written."
     )
-    rdb_del_sync_files = Option(
-        Flag(), False, "Whether the snapshot files of replication are deleted after use.", awaits="replication"
-    )
+    rdb_del_sync_files = Option(Flag(), False, "Whether the snapshot files of replication are deleted after use.")
     sanitize_dump_payload = Option(
         Choice("no", "yes", "clients"),
         "no",

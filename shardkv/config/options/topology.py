@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from ..kinds import INT_MAX, LONG_MAX, ULONG_MAX, Choice, Flag, Integer, Memory, Secret, Text
 from ..listkinds import PrimaryAddress
 from ..schema import IMMUTABLE, Option, Table
 from .network import PORT
-
-_REPLICATION: Final = "replication"
 
 
 def _host_name(value: str) -> str | None:
@@ -38,101 +35,80 @@ class Replication(Table, title="replication"):
         "The primary that this node copies. REPLICAOF changes it while the node runs.",
         mutable=IMMUTABLE,
         aliases=("slaveof",),
-        awaits=_REPLICATION,
     )
-    masterauth = Option(Secret(), b"", "The password to give to the primary.", sensitive=True, awaits=_REPLICATION)
-    masteruser = Option(Text(), "", "The user to be on the primary.", sensitive=True, awaits=_REPLICATION)
+    masterauth = Option(Secret(), b"", "The password to give to the primary.", sensitive=True)
+    masteruser = Option(Text(), "", "The user to be on the primary.", sensitive=True)
     replica_serve_stale_data = Option(
         Flag(),
         True,
         "Whether a replica answers while it has lost its primary.",
         aliases=("slave-serve-stale-data",),
-        awaits=_REPLICATION,
     )
-    replica_read_only = Option(
-        Flag(), True, "Whether a replica refuses writes.", aliases=("slave-read-only",), awaits=_REPLICATION
-    )
+    replica_read_only = Option(Flag(), True, "Whether a replica refuses writes.", aliases=("slave-read-only",))
     replica_lazy_flush = Option(
         Flag(),
         False,
-        "Whether a replica frees its old keys in the background when it loads new ones.",
+        "Whether a replica frees its old keys in the background when it loads new ones. It does in any case.",
         aliases=("slave-lazy-flush",),
-        awaits=_REPLICATION,
     )
     replica_priority = Option(
         Integer(0),
         100,
         "Who is preferred for promotion by Sentinel: the least. 0: never this one.",
         aliases=("slave-priority",),
-        awaits=_REPLICATION,
     )
-    replica_announced = Option(Flag(), True, "Whether Sentinel reports this replica.", awaits=_REPLICATION)
-    replica_announce_ip = Option(
-        Text(), "", "The address a replica says it has.", aliases=("slave-announce-ip",), awaits=_REPLICATION
-    )
+    replica_announced = Option(Flag(), True, "Whether Sentinel reports this replica.")
+    replica_announce_ip = Option(Text(), "", "The address a replica says it has.", aliases=("slave-announce-ip",))
     replica_announce_port = Option(
-        PORT, 0, "The port a replica says it has. 0: its own.", aliases=("slave-announce-port",), awaits=_REPLICATION
+        PORT, 0, "The port a replica says it has. 0: its own.", aliases=("slave-announce-port",)
     )
-    replica_ignore_disk_write_errors = Option(
-        Flag(), False, "Whether a replica goes on when its disk fails.", awaits=_REPLICATION
-    )
+    replica_ignore_disk_write_errors = Option(Flag(), False, "Whether a replica goes on when its disk fails.")
     min_replicas_to_write = Option(
         Integer(0),
         0,
         "How many replicas must be near for writes to be accepted.",
         aliases=("min-slaves-to-write",),
-        awaits=_REPLICATION,
     )
     min_replicas_max_lag = Option(
         Integer(0),
         10,
         "Seconds since a replica was heard of, up to which it is near.",
         aliases=("min-slaves-max-lag",),
-        awaits=_REPLICATION,
     )
     repl_backlog_size = Option(
         Memory(1, LONG_MAX),
         2**20,
         "Bytes of the stream that are kept for replicas that come back.",
-        awaits=_REPLICATION,
     )
     repl_backlog_ttl = Option(
         Integer(0, LONG_MAX),
         3600,
         "Seconds after the last replica left, when they are freed. 0: never.",
-        awaits=_REPLICATION,
     )
     repl_ping_replica_period = Option(
         Integer(1),
         10,
         "Seconds between two pings to the replicas.",
         aliases=("repl-ping-slave-period",),
-        awaits=_REPLICATION,
     )
-    repl_timeout = Option(Integer(1), 60, "Seconds of silence after which a link is given up.", awaits=_REPLICATION)
+    repl_timeout = Option(Integer(1), 60, "Seconds of silence after which a link is given up.")
     repl_disable_tcp_nodelay = Option(
-        Flag(), False, "Whether small packets to replicas are held back to save bandwidth.", awaits=_REPLICATION
+        Flag(), False, "Whether small packets to replicas are held back to save bandwidth."
     )
-    repl_diskless_sync = Option(
-        Flag(), True, "Whether a new replica's snapshot goes to it without a file.", awaits=_REPLICATION
-    )
-    repl_diskless_sync_delay = Option(
-        Integer(0), 5, "Seconds to wait for more replicas that want the same snapshot.", awaits=_REPLICATION
-    )
+    repl_diskless_sync = Option(Flag(), True, "Whether a new replica's snapshot goes to it without a file.")
+    repl_diskless_sync_delay = Option(Integer(0), 5, "Seconds to wait for more replicas that want the same snapshot.")
     repl_diskless_sync_max_replicas = Option(
-        Integer(0), 0, "How many of them end that wait. 0: it is always waited out.", awaits=_REPLICATION
+        Integer(0), 0, "How many of them end that wait. 0: it is always waited out."
     )
     repl_diskless_load = Option(
         Choice("disabled", "on-empty-db", "swapdb"),
         "disabled",
         "Whether a replica loads a snapshot as it arrives.",
-        awaits=_REPLICATION,
     )
     propagation_error_behavior = Option(
         Choice("ignore", "panic", "panic-on-replicas"),
         "ignore",
         "What follows when a replicated command fails.",
-        awaits=_REPLICATION,
     )
 
 

@@ -1,0 +1,111 @@
+"""The node's replication manager: the world in which ``shardkv.engine.replication`` acts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from shardkv.engine.engine import Engine
+from shardkv.replication.primary import Replica, Snapshot
+
+from . import clock
+from .reactor import Reactor
+from .replica_client import ReplicaClient
+from .snapshot_sending import SnapshotSender
+from .snapshots import Snapshots, number
+
+if TYPE_CHECKING:
+    from .child import Children
+
+TICK_SECONDS: Final = 0.1
+
+
+class ReplicationManager:
+    """Implements ``shardkv.engine.replication.Rim``."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        reactor: Reactor,
+        snapshots: Snapshots,
+        children: Children,
+        log: Callable[[str, str], None],
+    ) -> None:
+        self._engine = engine
+        self._reactor = reactor
+        self._snapshots = snapshots
+        self._replication = engine.replication
+        self.client = ReplicaClient(engine, reactor, log)
+        self.sender = SnapshotSender(engine, reactor, snapshots, children, log)
+        self.logged: Callable[[], int | None] = lambda: None
+        engine.replication.rim = self
+        snapshots.replication_remarks = self._remarks
+
+    def restore(self) -> None:
+        """Take up the history of the snapshot that was loaded, and follow the primary of the configuration."""
+        remarks = self._snapshots.remarks
+        replication_id, offset = remarks.get(b"repl-id", b""), number(remarks.get(b"repl-offset"))
+        selected = number(remarks.get(b"repl-stream-db")) or 0
+        address = self._engine.config.replicaof
+        known = len(replication_id) == 40 and offset is not None
+        if known and offset is not None:
+            expired = self._engine.snapshots.expired_keys
+            self._replication.restore(replication_id.decode("ascii", "replace"), offset, expired=expired)
+        if address is not None:
+            self._replication.follow(*address, fresh=True)
+            if known and self._replication.feed_in is not None and selected < self._engine.config.databases:
+                self._replication.feed_in.session.db = self._engine.database(selected)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self.sender.nursery = nursery
+            nursery.start_soon(self.client.run)
+            while True:
+                await trio.sleep(TICK_SECONDS)
+                self._engine.begin(clock.unix_ms())
+                self._replication.tick()
+                self._reactor.flush_woken()
+
+    def _remarks(self) -> Iterator[tuple[bytes, bytes]]:
+        """What a snapshot says of the history that it belongs to."""
+        replication = self._replication
+        replication.flush()
+        history = replication.history
+        if history.known if replication.following else history.backlog is not None:
+            yield b"repl-stream-db", b"%d" % replication.selected
+            yield b"repl-id", history.id.encode()
+            yield b"repl-offset", b"%d" % history.offset
+
+    # ---- what the engine asks for
+
+    def follow(self) -> None:
+        """See ``Rim``."""
+        self.client.follow()
+
+    def tell(self, data: bytes) -> None:
+        """See ``Rim``."""
+        self.client.tell(data)
+
+    def snapshot(self, order: Snapshot) -> None:
+        """See ``Rim``."""
+        self.sender.make(order)
+
+    def attached(self, replica: Replica) -> None:
+        """See ``Rim``."""
+        if self._engine.config.repl_disable_tcp_nodelay:
+            sock = self._reactor.duplicate(self._engine.sessions[replica.id])
+            if sock is not None:
+                with sock:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+
+    def forget(self, replica: Replica) -> None:
+        """See ``Rim``."""
+        self.sender.forget(replica)
+
+    def logged_offset(self) -> int | None:
+        """See ``Rim``."""
+        return self.logged()

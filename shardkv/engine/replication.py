@@ -1,0 +1,579 @@
+"""Replication as the engine sees it: the history this node is in, its replicas, and the primary that it may follow.
+
+The parts are in ``shardkv.replication``; here they meet sessions and databases. What needs sockets, files or a forked
+child is asked of the ``Rim``, the node's replication manager. A node without one (an embedded engine) is a primary
+whose replicas never get their snapshot.
+
+While nobody follows and there is no backlog, nothing here is on the way of a write: the engine's list of sinks is
+empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+from ..commands.session import Session
+from ..config import Config
+from ..errors import ReplyError
+from ..replication.history import History
+from ..replication.primary import (
+    Drop,
+    EndBacklog,
+    KeepWaiting,
+    Phase,
+    Ping,
+    Primary,
+    Replica,
+    Rules,
+    Snapshot,
+)
+from ..replication.replica import ReplicaLink, Settings, State, acknowledgement
+from ..replication.stream import GETACK, PING
+from ..resp.replies import NO_REPLY
+from .failover import Failover
+from .following import PrimaryFeed
+
+if TYPE_CHECKING:
+    from ..keyspace.database import Database
+    from .engine import Engine
+
+Endpoint: TypeAlias = tuple[str, int]
+
+_FORCED: Final = ReplyError(
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+)
+
+
+class Rim(Protocol):
+    """What replication needs of the world."""
+
+    def follow(self) -> None:
+        """``Replication.link`` is another one, or None: end the old connection, and serve the new link."""
+
+    def tell(self, data: bytes) -> None:
+        """Send this to the primary."""
+
+    def snapshot(self, order: Snapshot) -> None:
+        """Make a snapshot."""
+
+    def attached(self, replica: Replica) -> None:
+        """A connection is a replica's from now on."""
+
+    def forget(self, replica: Replica) -> None:
+        """A replica is gone: nothing has to be sent to it any more."""
+
+    def logged_offset(self) -> int | None:
+        """Up to which offset of the stream everything is safe in the log, None without one."""
+
+
+class NoRim:
+    """There is no world."""
+
+    def follow(self) -> None:
+        """Nobody dials."""
+
+    def tell(self, data: bytes) -> None:
+        """Nobody is told."""
+
+    def snapshot(self, order: Snapshot) -> None:
+        """Nobody makes one."""
+
+    def attached(self, replica: Replica) -> None:
+        """It has no socket."""
+
+    def forget(self, replica: Replica) -> None:
+        """Nothing was sent."""
+
+    def logged_offset(self) -> int | None:
+        """There is no log."""
+        return None
+
+
+class Replication:
+    """One node's replication. ``address`` is the primary that it follows, None for a primary."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._config: Config = engine.config
+        self.rim: Rim = NoRim()
+        self.history = History(self.new_id())
+        self.primary = Primary()
+        self.failover = Failover(engine, self)
+        self.address: Endpoint | None = None
+        self.link: ReplicaLink | None = None
+        self.feed_in: PrimaryFeed | None = None
+        self.full_syncs = 0
+        self.partial_syncs = 0
+        self.partial_refusals = 0
+        self.enough = True  #: ``min-replicas-to-write`` is satisfied
+        self._asked_for_acks = False
+        self._waits: dict[Session, tuple[int, int, int]] = {}  #: who waits: for which offset, how many, how many logs
+
+    def new_id(self) -> str:
+        """A name for a history."""
+        return self._engine.rng.randbytes(20).hex()
+
+    # ---- the stream out
+
+    def feed(self, database: Database | None, words: list[bytes]) -> None:
+        """A sink of the engine: a command for whoever follows."""
+        stream = self.history.stream
+        if not stream.pieces:
+            self._wake_replicas()
+        self.history.offset += stream.feed(database, words)
+
+    def _feed_raw(self, data: bytes) -> None:
+        stream = self.history.stream
+        if not stream.pieces:
+            self._wake_replicas()
+        self.history.offset += stream.add(data)
+
+    def _wake_replicas(self) -> None:
+        """They are served at the end of the round, when ``flush`` is called."""
+        sessions, wake = self._engine.sessions, self._engine.world.wake
+        for replica in self.primary.replicas.values():
+            if replica.phase is Phase.ONLINE and not replica.start_on_ack:
+                wake(sessions[replica.id])
+
+    def flush(self) -> None:
+        """Hand what has gathered to the backlog and the replicas: once a round, whatever the number of commands."""
+        if self.history.stream.pieces:
+            self._asked_for_acks = False
+            self._share(self.history.gather())
+
+    def _share(self, data: bytes) -> None:
+        sessions = self._engine.sessions
+        for replica in self.primary.share(data):
+            sessions[replica.id].out.append(data)
+            self._engine.stats.replication_bytes_out += len(data)
+
+    def pass_on(self, data: bytes) -> None:
+        """Bytes of the primary that were applied: they belong to the history, and go to this node's replicas as they
+        are."""
+        if self.feed_in is not None:
+            self.feed_in.session.out.clear()
+        self.history.append(data)
+        if self.primary.replicas:
+            self._share(data)
+            self._wake_replicas()
+
+    def _listen(self) -> None:
+        """Take part in what the engine propagates, or don't: a primary with a backlog does."""
+        engine = self._engine
+        wanted = self.address is None and self.history.backlog is not None
+        if wanted and self.feed not in engine.sinks:
+            engine.sinks.append(self.feed)
+            engine.propagation.listeners.append(self.feed)
+        elif not wanted and self.feed in engine.sinks:
+            self.flush()
+            engine.sinks.remove(self.feed)
+            engine.propagation.listeners.remove(self.feed)
+
+    # ---- replicas come and go
+
+    def introduce(self, session: Session) -> Replica:
+        """What a client has told of itself as a replica, or will."""
+        if session.replica is None:
+            session.replica = Replica(session.id, session.address.rpartition(":")[0].strip("[]"))
+        return session.replica
+
+    def synchronize(self, session: Session, replication_id: str | None, offset: int) -> Any:
+        """PSYNC, or SYNC (``replication_id`` None): go on from ``offset``, or wait for a snapshot. Raises
+        ReplyError."""
+        replica = self.introduce(session)
+        if replica.phase is not None:
+            return NO_REPLY  # it is one already
+        if self.address is not None and (self.link is None or self.link.state is not State.CONNECTED):
+            raise ReplyError("NOMASTERLINK Can't SYNC while not connected with my master")
+        if session.out or session.unsent:
+            raise ReplyError("ERR SYNC and PSYNC are invalid with pending output")
+        self._log("notice", f"Replica {self._name(replica)} asks for synchronization")
+        self.flush()
+        missing = None if replication_id is None else self.history.since(replication_id, offset)
+        replica.speaks = replication_id is not None
+        if missing is None:
+            if replication_id not in (None, "?"):
+                self.partial_refusals += 1
+                self._log("notice", f"Partial resynchronization not accepted: {replication_id}:{offset}")
+            self._full_sync(session, replica)
+        else:
+            self._go_on(session, replica, offset, missing)
+        return NO_REPLY
+
+    def _go_on(self, session: Session, replica: Replica, offset: int, missing: bytes) -> None:
+        self.partial_syncs += 1
+        self.primary.attach_online(replica, offset - 1, self._engine.now)
+        self._become_replica(session)
+        answer = f"+CONTINUE {self.history.id}\r\n" if replica.speaks_psync2 else "+CONTINUE\r\n"
+        session.out += [answer.encode(), missing] if missing else [answer.encode()]
+        self._log(
+            "notice",
+            f"Partial resynchronization request from {self._name(replica)} accepted. Sending {len(missing)} bytes of "
+            f"backlog starting from offset {offset}.",
+        )
+        self.count_near()
+
+    def _full_sync(self, session: Session, replica: Replica) -> None:
+        self.full_syncs += 1
+        self._become_replica(session)
+        if self.history.backlog is None:
+            self.history.begin(self.new_id(), self._config.repl_backlog_size)
+            self._listen()
+        other = self.primary.attach_waiting(replica, self._engine.now)
+        if other is not None:
+            replica.base = other.base
+            self._announce(session, replica)
+            self._log("notice", "Waiting for end of BGSAVE for SYNC")
+            return
+        self.begin_due_snapshot()
+
+    def _become_replica(self, session: Session) -> None:
+        session.is_replica = True
+        session.refresh()
+        self.rim.attached(self.introduce(session))
+
+    def gone(self, session: Session) -> None:
+        """A client that may have been a replica, or may have waited for some, has left."""
+        self._waits.pop(session, None)
+        replica = session.replica
+        if replica is None or replica.phase is None:
+            return
+        self.flush()
+        self.primary.detach(replica, self._engine.now)
+        self.rim.forget(replica)
+        self._log("notice", f"Connection with replica {self._name(replica)} lost.")
+        self.count_near()
+
+    def disconnect_replicas(self) -> None:
+        """End the links of all replicas: they come back and are told what has changed."""
+        self.flush()
+        for replica in list(self.primary.replicas.values()):
+            self._engine.world.close(self._engine.sessions[replica.id])
+
+    def _name(self, replica: Replica) -> str:
+        return f"{replica.shown_address}:{replica.port}"
+
+    # ---- snapshots
+
+    def begin_due_snapshot(self) -> None:
+        """Have a snapshot made, if one is due."""
+        order = self.primary.snapshot_due(self._engine.now, self.rules())
+        if order is not None:
+            self.rim.snapshot(order)
+
+    def snapshot_begins(self, order: Snapshot) -> None:
+        """The content of a snapshot is fixed now: tell its replicas where the stream will go on."""
+        self.flush()
+        if self.address is None:
+            self.history.stream.restart()  # who gets the snapshot does not know the selected database
+        self.primary.snapshot_begins(order.replicas, to_file=order.to_file)
+        for replica in order.replicas:
+            session = self._engine.sessions.get(replica.id)
+            if session is not None:
+                replica.base = self.history.offset
+                self._announce(session, replica)
+
+    def _announce(self, session: Session, replica: Replica) -> None:
+        if replica.speaks:
+            session.out.append(f"+FULLRESYNC {self.history.id} {replica.base}\r\n".encode())
+            self._engine.world.wake(session)
+
+    def snapshot_sent(self, replica: Replica, *, to_file: bool) -> None:
+        """A replica has its snapshot: what has gathered for it follows, at once or behind its acknowledgement."""
+        self.primary.sent(replica, self._engine.now, wait_for_ack=not to_file)
+        self._log("notice", f"Synchronization with replica {self._name(replica)} succeeded")
+        if replica.snapshot_only:
+            self._engine.world.close(self._engine.sessions[replica.id])
+        elif to_file:
+            self._start(replica)
+        self.count_near()
+
+    def _start(self, replica: Replica) -> None:
+        self.flush()
+        session = self._engine.sessions[replica.id]
+        session.out += self.primary.goes_on(replica)
+        self._engine.world.wake(session)
+
+    @property
+    def selected(self) -> int:
+        """The database that the stream has selected."""
+        if self.feed_in is not None:
+            return self.feed_in.session.db.index
+        return max(self.history.stream.database, 0)
+
+    # ---- acknowledgements
+
+    def acknowledged(self, session: Session, offset: int, log_offset: int) -> None:
+        """REPLCONF ACK of a replica."""
+        replica = session.replica
+        if replica is None or replica.phase is None:
+            return
+        if self.primary.acknowledged(replica, offset, log_offset, self._engine.now):
+            self._start(replica)
+        self.count_near()
+        if self._waits:
+            self._serve_waits()
+        if self.failover.waiting:
+            self.failover.look(self._engine.now)
+
+    def wait(self, session: Session, count: int, logs: int) -> None:
+        """A client waits for replicas (``logs`` -1) or for logs from now on: ask them how far they are."""
+        self._waits[session] = (session.written, count, logs)
+        self.ask_for_acks()
+
+    def ask_for_acks(self) -> None:
+        """REPLCONF GETACK to all, once a round."""
+        if not self._asked_for_acks and self.primary.replicas and self.address is None:
+            self._asked_for_acks = True
+            self._feed_raw(GETACK)
+
+    def reached(self, session: Session) -> int:
+        """How many replicas have all that a client has written."""
+        return self.primary.reached(session.written)
+
+    def logged(self, session: Session) -> tuple[int, int]:
+        """In how many logs all that a client has written is safe: this node's (0 or 1), and replicas'."""
+        here = self.rim.logged_offset()
+        return int(here is not None and here >= session.written), self.primary.logged(session.written)
+
+    def serve_waits(self) -> None:
+        """The log has got further."""
+        if self._waits:
+            self._serve_waits()
+
+    def _serve_waits(self) -> None:
+        for session, (_, count, logs) in list(self._waits.items()):
+            blocked = session.blocked
+            if blocked is None:
+                del self._waits[session]
+                continue
+            reply: Any
+            if logs < 0:
+                reply = self.reached(session)
+                enough = reply >= count
+            else:
+                here, there = self.logged(session)
+                reply, enough = [here, there], here >= logs and there >= count
+            blocked.on_timeout = reply
+            if enough:
+                del self._waits[session]
+                self._engine.unblock(session, reply)
+
+    def count_near(self) -> None:
+        """Set ``enough`` anew."""
+        config = self._config
+        wanted, lag = config.min_replicas_to_write, config.min_replicas_max_lag
+        enough = not wanted or not lag or self.primary.near(self._engine.now, lag) >= wanted
+        if enough != self.enough:
+            self.enough = enough
+            self._engine.refresh_calm()
+
+    # ---- following
+
+    @property
+    def following(self) -> bool:
+        """Whether this node is a replica."""
+        return self.address is not None
+
+    @property
+    def stale(self) -> bool:
+        """Whether this node is a replica that has lost its primary."""
+        return self.address is not None and (self.link is None or self.link.state is not State.CONNECTED)
+
+    def follow(self, host: str, port: int, *, fresh: bool = False) -> None:
+        """Become a replica of this node. What this node holds may be a part of the new primary's history, unless it is
+        ``fresh`` and knows nothing of its own."""
+        engine = self._engine
+        was_primary = self.address is None
+        if was_primary:
+            self.flush()
+            if not fresh:
+                self.history.known = True
+                self.history.keep(self._config.repl_backlog_size)
+        self.address = (host, port)
+        self._config.assign(Config.replicaof, self.address)
+        self._listen()
+        engine.unblock_all(_FORCED)
+        self._waits.clear()
+        if self.feed_in is None:
+            self.feed_in = PrimaryFeed(engine)
+        self.feed_in.restart()
+        self.feed_in.session.address = f"{host}:{port}"
+        self.link = ReplicaLink(self.settings(), engine.stopwatch(), failover=self.failover.in_progress)
+        self.disconnect_replicas()
+        engine.following = True
+        engine.refresh_calm()
+        self.rim.follow()
+
+    def lead(self) -> None:
+        """Become a primary: a new history that goes on from the old one."""
+        if self.address is None:
+            return
+        engine = self._engine
+        self.address = None
+        self._config.assign(Config.replicaof, None)
+        self.link = None
+        if self.feed_in is not None:
+            self.feed_in.close()
+            self.feed_in = None
+        self.disconnect_replicas()
+        self.history.branch(self.new_id())
+        self.primary.empty_since = engine.now
+        engine.following = False
+        engine.remembered_times.clear()
+        self._listen()
+        engine.refresh_calm()
+        self.rim.follow()
+
+    def settings(self) -> Settings:
+        """The options of the link as they are now."""
+        config = self._config
+        return Settings(
+            timeout=config.repl_timeout,
+            user=config.masteruser.encode("utf-8", "surrogateescape"),
+            password=config.masterauth,
+            announce_ip=config.replica_announce_ip.encode("utf-8", "surrogateescape"),
+            announce_port=config.replica_announce_port or config.port,
+        )
+
+    def offer(self) -> Endpoint | None:
+        """The history and offset from which the primary may go on, if any."""
+        return (self.history.id, self.history.offset) if self.history.known else None
+
+    def continued(self, replication_id: str) -> None:
+        """The primary goes on from where this node is."""
+        if self.history.renamed(replication_id):
+            self._log("warning", f"Master replication ID changed to {replication_id}")
+            self.disconnect_replicas()
+        self.history.keep(self._config.repl_backlog_size)
+        self.failover.succeeded()
+
+    def restore(self, replication_id: str, offset: int, *, expired: int) -> None:
+        """The data that were loaded belong to a history at this offset. A replica goes on there; a primary lets its
+        replicas go on there, under a name of its own, unless it has left ``expired`` keys out, of which they know
+        nothing."""
+        history = self.history
+        history.offset = offset
+        if self._config.replicaof is not None:
+            history.id = replication_id
+            history.known = True
+        elif not expired:
+            history.id2, history.second_offset = replication_id, offset + 1
+            history.keep(self._config.repl_backlog_size)
+            self.primary.empty_since = self._engine.now
+            self._listen()
+
+    def replacing(self) -> None:
+        """All data are about to be replaced: this node's replicas have to begin anew, too."""
+        self.history.known = False
+        self.disconnect_replicas()
+
+    def replaced(self, replication_id: str, offset: int, selected: int) -> None:
+        """All data are those of the primary's snapshot."""
+        self.history.replace(replication_id or self.new_id(), offset, self._config.repl_backlog_size)
+        self.history.known = bool(replication_id)
+        if self.feed_in is not None:
+            self.feed_in.restart()
+            self.feed_in.session.db = self._engine.database(selected)
+
+    def online(self) -> None:
+        """The stream flows."""
+        if self.feed_in is not None:
+            self.feed_in.restart()
+        self._engine.refresh_calm()
+
+    def offline(self) -> None:
+        """The link is broken."""
+        if self.feed_in is not None:
+            self.feed_in.restart()
+        self._engine.refresh_calm()
+
+    def acknowledge(self, offset: int) -> None:
+        """The primary asks how far this node is: tell it now."""
+        self.rim.tell(acknowledgement(offset, self.rim.logged_offset()))
+
+    def disagreed(self, words: list[bytes], error: ReplyError) -> None:
+        """A command of the primary failed here."""
+        name = words[0].decode("ascii", "backslashreplace")
+        self._log(
+            "warning",
+            f"== CRITICAL == This replica is sending an error to its master: '{error.text}' after processing the "
+            f"command '{name}'",
+        )
+        if self._config.propagation_error_behavior != "ignore":
+            self._engine.world.panic(
+                "The propagated command failed, and propagation-error-behavior says that the node is to stop"
+            )
+
+    # ---- time
+
+    def rules(self) -> Rules:
+        """The options of a primary as they are now."""
+        config = self._config
+        return Rules(
+            timeout=config.repl_timeout * 1000,
+            ping_period=config.repl_ping_replica_period * 1000,
+            backlog_ttl=config.repl_backlog_ttl * 1000,
+            diskless=config.repl_diskless_sync,
+            diskless_delay=config.repl_diskless_sync_delay * 1000,
+            diskless_max=config.repl_diskless_sync_max_replicas,
+            max_lag=config.min_replicas_max_lag,
+        )
+
+    def tick(self) -> None:
+        """Do what is due; called about ten times a second."""
+        engine = self._engine
+        self.flush()
+        quiet = self.failover.waiting or self.address is not None
+        has_backlog = self.history.backlog is not None and self.address is None
+        for due in self.primary.due(engine.now, self.rules(), quiet=quiet, has_backlog=has_backlog):
+            match due:
+                case Ping():
+                    self._feed_raw(PING)
+                case KeepWaiting(replica):
+                    session = engine.sessions[replica.id]
+                    session.out.append(b"\n")
+                    engine.world.wake(session)
+                case Drop(replica):
+                    self._log("warning", f"Disconnecting timedout replica (streaming sync): {self._name(replica)}")
+                    engine.world.close(engine.sessions[replica.id])
+                case Snapshot():
+                    self.rim.snapshot(due)
+                case EndBacklog():
+                    self._log("notice", "Replication backlog freed: no replica has been here for repl-backlog-ttl")
+                    self.history.end(self.new_id())
+                    self._listen()
+        self.count_near()
+        self._hold_to_limits()
+        self.failover.look(engine.now)
+
+    def _hold_to_limits(self) -> None:
+        """A replica that gets its snapshot too slowly is dropped before its queue outgrows the output limit."""
+        hard, _, _ = self._config.client_output_buffer_limit.get("replica", (0, 0, 0))
+        if not hard:
+            return
+        hard = max(hard, self._config.repl_backlog_size)
+        for replica in list(self.primary.replicas.values()):
+            if replica.queued > hard:
+                self._log(
+                    "warning",
+                    f"Client id={replica.id} addr={self._name(replica)} scheduled to be closed ASAP for overcoming of "
+                    "output buffer limits.",
+                )
+                self._engine.stats.output_limit_disconnections += 1
+                self._engine.world.close(self._engine.sessions[replica.id])
+
+    def options_changed(self, names: frozenset[str]) -> None:
+        """Options have new values; all that concern replication are looked at anew."""
+        if self.history.backlog is not None:
+            self.history.backlog.resize(self._config.repl_backlog_size)
+        if self.link is not None:
+            self.link.settings = self.settings()
+        self.count_near()
+
+    def reset_stats(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.full_syncs = self.partial_syncs = self.partial_refusals = 0
+
+    def _log(self, level: str, text: str) -> None:
+        self._engine.world.log(level, text)
