@@ -208,6 +208,33 @@ class Reactor:
                     self._bug(connection.session, error)
                     self._drop(connection)
 
+    def serve_meanwhile(self) -> None:
+        """A script runs for long: take what clients have sent, all but the one that runs it. Called from within its
+        request."""
+        running = self._engine.scripts.running
+        self._engine.begin(unix_ms())
+        for fd, bits in self._poller.poll(0):
+            connection = self._connections.get(fd)
+            if connection is None:
+                if fd in self._listeners:
+                    self._accept(self._listeners[fd])
+                continue
+            if running is not None and connection.session is running.session:
+                continue
+            try:
+                if bits & WRITE:
+                    self._flush(connection)
+                if bits & ~WRITE and not connection.session.closed:
+                    self._receive(connection)
+            except Exception as error:
+                self._bug(connection.session, error)
+                self._drop(connection)
+        self._end_round()
+
+    def abandon_script(self) -> None:
+        """The node stops: the running script ends, whatever it has done."""
+        self._engine.scripts.overtime.abandon()
+
     # ---- one connection
 
     def _receive(self, connection: Connection) -> None:

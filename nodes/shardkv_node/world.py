@@ -219,6 +219,12 @@ class NodeWorld:
         back."""
         return False
 
+    def serve_others(self) -> None:
+        """A script runs for long: let the reactor take what clients have sent."""
+        self.reactor.serve_meanwhile()
+        if self.stopping.is_set():
+            self.reactor.abandon_script()
+
     def sleep(self, seconds: float) -> None:
         """DEBUG SLEEP."""
         clock.sleep(seconds)

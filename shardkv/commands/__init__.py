@@ -14,6 +14,7 @@ from . import connection as connection
 from . import debug as debug
 from . import dump as dump
 from . import expiry as expiry
+from . import functions as functions
 from . import geo as geo
 from . import hash_expiry as hash_expiry
 from . import hash_extended as hash_extended
@@ -31,6 +32,7 @@ from . import persistence as persistence
 from . import pubsub as pubsub
 from . import replication as replication
 from . import scan as scan
+from . import scripting as scripting
 from . import server as server
 from . import set_algebra as set_algebra
 from . import sets as sets

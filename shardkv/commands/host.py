@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..replication.history import History
     from ..replication.primary import Primary, Replica
     from ..replication.replica import ReplicaLink
+    from ..scripting.functions import Registry
+    from .context import Context
     from .session import Blocked, Session
     from .spec import Command
 
@@ -114,6 +116,9 @@ class World(Protocol):
     def emptied(self) -> bool:
         """All keys of all databases are gone on purpose (FLUSHALL): no snapshot of them is worth finishing, and the
         file on disk is to be as empty, if there are save points. True if it is; the log has what goes wrong."""
+
+    def serve_others(self) -> None:
+        """A script runs for long: serve the clients that have sent something, all but the one that runs it."""
 
     def sleep(self, seconds: float) -> None:
         """Block the whole node (DEBUG SLEEP)."""
@@ -263,6 +268,65 @@ class AccessPort(Protocol):
         """``requirepass`` was changed."""
 
 
+class OvertimePort(Protocol):
+    """The watch over the running script."""
+
+    def kill(self, *, function: bool) -> None:
+        """End it. Raises ReplyError if that can't be."""
+
+
+class ScriptsPort(Protocol):
+    """Scripts and libraries of functions. Each may raise ReplyError, and then nothing is changed."""
+
+    @property
+    def overtime(self) -> OvertimePort:
+        """The watch over the running script."""
+
+    @property
+    def registry(self) -> Registry:
+        """The libraries that are loaded."""
+
+    @property
+    def running(self) -> Any:
+        """The script that is running now, or None."""
+
+    def running_seconds(self) -> float:
+        """For how long it has been running."""
+
+    def eval(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
+        """Run the script in a request; its reply."""
+
+    def eval_sha(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
+        """Run the script that a request names; its reply."""
+
+    def load(self, body: bytes) -> bytes:
+        """Make a script known; its name."""
+
+    def knows(self, sha: bytes) -> bool:
+        """Whether a script is known."""
+
+    def body(self, sha: bytes) -> bytes:
+        """The text of a script."""
+
+    def flush_scripts(self) -> None:
+        """Forget all scripts."""
+
+    def call_function(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
+        """Call the function that a request names; its reply."""
+
+    def load_library(self, code: bytes, *, replace: bool) -> bytes:
+        """Load a library; its name."""
+
+    def flush_functions(self) -> None:
+        """Forget all libraries."""
+
+    def library_codes(self) -> list[bytes]:
+        """The sources of all libraries."""
+
+    def restore_libraries(self, codes: list[bytes], *, flush: bool, replace: bool) -> None:
+        """Load several libraries: in place of all, of those with their names, or beside them."""
+
+
 class Host(Protocol):
     """The engine as commands see it."""
 
@@ -287,6 +351,10 @@ class Host(Protocol):
     @property
     def replication(self) -> ReplicationPort:
         """The history of this node, its replicas and its primary."""
+
+    @property
+    def scripts(self) -> ScriptsPort:
+        """Scripts and libraries of functions."""
 
     @property
     def messages(self) -> MessagePort:

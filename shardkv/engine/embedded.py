@@ -77,6 +77,9 @@ class NoWorld:
         """No file holds the keys that are gone."""
         return False
 
+    def serve_others(self) -> None:
+        """There is nobody else."""
+
     def sleep(self, seconds: float) -> None:
         """Nobody waits."""
 

@@ -32,6 +32,7 @@ from ..persist.loading import LoadProgress
 from ..persist.snapshots import SnapshotState
 from ..resp.encoder import encode
 from ..resp.replies import NO_REPLY, OK, NullArray
+from ..scripting.failure import ScriptError
 from .access import Access
 from .blocking import Waiting
 from .client_limits import ClientLimits
@@ -42,6 +43,7 @@ from .pausing import Pause
 from .propagation import Propagation, Sink
 from .replication import Replication
 from .routing import redirect, waiting_refusal
+from .scripts import Scripts
 from .shortway import ShortWay
 from .stats import Stats
 from .watching import Watches, has_expired
@@ -96,6 +98,7 @@ class Engine:
         self.watches = Watches()
         self.sinks: list[Sink] = []  #: who gets what is propagated
         self.propagation = Propagation(self, self.sinks)
+        self.scripts = Scripts(self)
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
         self._names = Names(config.rename_command, self.short_way.learn)
@@ -299,7 +302,8 @@ class Engine:
             reply = error
         if isinstance(reply, ReplyError):
             stats.failed += 1
-            self.stats.error(reply.code)
+            if type(reply) is not ScriptError or not reply.counted:
+                self.stats.error(reply.code)
         stats.calls += 1
         self.stats.commands += 1
         stats.microseconds += (self.stopwatch() - started) * 1e6
@@ -405,6 +409,7 @@ class Engine:
             and self.pausing.until is None
             and self.disk_fault is None
             and self.replication.enough
+            and self.scripts.overtime.refusal is None
         )
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)

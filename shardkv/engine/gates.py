@@ -137,6 +137,13 @@ def loaded(engine: Engine, session: Session, command: Command, words: list[bytes
     return ReplyError("LOADING Redis is loading the dataset in memory")
 
 
+def not_busy(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """While a script runs too long, others are told so; what may end it gets through."""
+    if command.flags & Flags.ALLOW_BUSY:
+        return None
+    return engine.scripts.overtime.refusal
+
+
 def not_paused(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """CLIENT PAUSE holds requests back, CLIENT UNPAUSE among them; with WRITE only those that may change something."""
     if not engine.pausing.covers(session, command):
@@ -171,10 +178,14 @@ GATES: Final[tuple[Gate, ...]] = (
     in_subscriber_mode,
     fresh_enough,
     loaded,
+    not_busy,
     not_from_replicas,
     not_paused,
     queued,
 )
+
+#: The gates that what writes meets inside of a script, too.
+IN_SCRIPTS: Final[tuple[Gate, ...]] = (writable_here, durable, enough_replicas)
 
 
 def gates_of(command: Command) -> tuple[Gate, ...]:

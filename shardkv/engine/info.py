@@ -99,6 +99,7 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "expire_cycle_cpu_milliseconds", int(stats.expire_cycle_cpu_ms)
     yield "evicted_keys", stats.evicted
     yield "evicted_clients", stats.evicted_clients
+    yield "evicted_scripts", engine.scripts.cache.evicted
     for name in ("total_eviction_exceeded_time", "current_eviction_exceeded_time"):
         yield name, 0
     yield "keyspace_hits", hits

@@ -9,10 +9,9 @@ from ..commands.host import Facts
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .scripts import Scripts
 
 _UNITS: Final = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
-#: What is always nothing here: memory of scripts, links, buffers and threads that do not exist.
-_SCRIPTS: Final = ("used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries")
 
 
 def human(size: int) -> str:
@@ -43,17 +42,7 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
         yield name, used
     yield "total_system_memory", facts["memory_total"]
     yield "total_system_memory_human", human(facts["memory_total"])
-    yield "used_memory_lua", 0
-    yield "used_memory_vm_eval", 0
-    yield "used_memory_lua_human", human(0)
-    for name in _SCRIPTS:
-        yield name, 0
-    yield "used_memory_vm_functions", 0
-    yield "used_memory_vm_total", 0
-    yield "used_memory_vm_total_human", human(0)
-    yield "used_memory_functions", 0
-    yield "used_memory_scripts", 0
-    yield "used_memory_scripts_human", human(0)
+    yield from _scripts(engine.scripts)
     limit = engine.config.maxmemory
     yield "maxmemory", limit
     yield "maxmemory_human", human(limit)
@@ -78,3 +67,22 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", sum(database.freeing.pending for database in engine.opened)
     yield "lazyfreed_objects", sum(database.freeing.freed for database in engine.opened)
+
+
+def _scripts(scripts: Scripts) -> Iterator[tuple[str, Any]]:
+    """What the interpreters hold (``vm``), and what scripts and libraries take beside them."""
+    for_eval, for_functions = scripts.eval_memory, scripts.function_memory
+    cached, libraries = scripts.cache.bytes, scripts.registry.bytes
+    yield "used_memory_lua", for_eval
+    yield "used_memory_vm_eval", for_eval
+    yield "used_memory_lua_human", human(for_eval)
+    yield "used_memory_scripts_eval", cached
+    yield "number_of_cached_scripts", len(scripts.cache)
+    yield "number_of_functions", len(scripts.registry.functions)
+    yield "number_of_libraries", len(scripts.registry.libraries)
+    yield "used_memory_vm_functions", for_functions
+    yield "used_memory_vm_total", for_eval + for_functions
+    yield "used_memory_vm_total_human", human(for_eval + for_functions)
+    yield "used_memory_functions", libraries
+    yield "used_memory_scripts", cached + libraries
+    yield "used_memory_scripts_human", human(cached + libraries)

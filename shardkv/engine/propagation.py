@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Sink: TypeAlias = Callable[[Database | None, list[bytes]], None]
 
+#: Who gets something: bits, as redis.set_repl has them.
+LOG, REPLICAS, EVERYBODY = 1, 2, 3
+
 _MULTI: Final = [b"MULTI"]
 _EXEC: Final = [b"EXEC"]
 
@@ -30,33 +33,34 @@ _EXEC: Final = [b"EXEC"]
 class Propagation:
     """Gathers what a request became. ``sinks`` is the engine's list, which is empty when nobody follows."""
 
-    __slots__ = ("_engine", "listeners", "pending", "sinks")
+    __slots__ = ("_engine", "audience", "listeners", "pending", "sinks")
 
     def __init__(self, engine: Engine, sinks: list[Sink]) -> None:
         self._engine = engine
         self.sinks = sinks
         self.listeners: list[Sink] = []  #: those of the sinks that get what changes no data, too
-        #: number of the database, words, whether it changes data
-        self.pending: list[tuple[int, list[bytes], bool]] = []
+        self.audience = EVERYBODY  #: who gets what changes data; scripts may choose (redis.set_repl)
+        #: number of the database, words, who gets it
+        self.pending: list[tuple[int, list[bytes], int]] = []
 
     def add(self, database: Database, words: list[bytes]) -> None:
         """One more thing that the running request brings about."""
-        if self.sinks:
-            self.pending.append((database.index, words, True))
+        if self.sinks and self.audience:
+            self.pending.append((database.index, words, self.audience))
 
     def add_message(self, database: Database, words: list[bytes]) -> None:
         """The same for what changes no data."""
         if self.listeners:
-            self.pending.append((database.index, words, False))
+            self.pending.append((database.index, words, REPLICAS))
 
     def add_effects(self, ctx: Context, words: list[bytes]) -> None:
         """What a command that changed something became: itself, or what it said instead."""
-        if not self.sinks:
+        if not self.sinks or not self.audience:
             return
         if ctx.effects is None:
-            self.pending.append((ctx.db.index, words, True))
+            self.pending.append((ctx.db.index, words, self.audience))
         else:
-            self.pending += [(index, effect, True) for index, effect in ctx.effects]
+            self.pending += [(index, effect, self.audience) for index, effect in ctx.effects]
 
     def leave(self, *, together: bool = True) -> None:
         """The request has ended: what it brought about goes out. ``together``: several things are one transaction."""
@@ -69,10 +73,15 @@ class Propagation:
         if between:
             for sink in self.sinks:
                 sink(None, _MULTI)
-        for index, words, data in pending:
+        for index, words, audience in pending:
             database = databases[index]
-            for sink in self.sinks if data else self.listeners:
+            for sink in self.sinks if audience == EVERYBODY else self._sinks_of(audience):
                 sink(database, words)
         if between:
             for sink in self.sinks:
                 sink(None, _EXEC)
+
+    def _sinks_of(self, audience: int) -> list[Sink]:
+        if audience == LOG:
+            return [sink for sink in self.sinks if sink not in self.listeners]
+        return self.listeners

@@ -57,11 +57,6 @@ AWAITED: Final[dict[str, str]] = {
         "latency latency|graph latency|reset latency|histogram latency|history latency|latest latency|doctor "
         "latency|help monitor slowlog slowlog|get slowlog|len slowlog|reset slowlog|help"
     ),
-    "scripting and functions": (
-        "eval eval_ro evalsha evalsha_ro fcall fcall_ro function function|flush function|restore function|dump "
-        "function|kill function|load function|list function|delete function|help function|stats script "
-        "script|debug script|help script|flush script|kill script|load script|exists"
-    ),
     "slot migration": "migrate",
 }
 

@@ -40,6 +40,7 @@ class FakeWorld:
         self.woken: list[Session] = []
         self.engine: Engine | None = None
         self.users_file: str | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
         self.known: Facts = some_facts(BEGIN)
         self.disk_full = False
 
@@ -101,6 +102,10 @@ class FakeWorld:
         """FLUSHALL."""
         self.asked.append(("emptied", None))
         return False
+
+    def serve_others(self) -> None:
+        """A script runs for long: ``meanwhile`` is what other clients do."""
+        self.meanwhile()
 
     def sleep(self, seconds: float) -> None:
         """DEBUG SLEEP."""

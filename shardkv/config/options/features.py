@@ -59,17 +59,19 @@ class Scripts(Table, title="scripts"):
         5000,
         "Milliseconds after which clients are told that a script is busy.",
         aliases=("lua-time-limit",),
-        awaits="scripting",
     )
     lua_enable_insecure_api = Option(
         Flag(),
         False,
         "Whether scripts see functions that can break out of their sandbox.",
         mutable=PROTECTED,
-        awaits="scripting",
+        no_effect="the sandbox has no such functions",
     )
     lua_memory_limit = Option(
-        Memory(0, LONG_MAX), 0, "The most memory that scripts may take. 0: no limit.", awaits="scripting"
+        Memory(0, LONG_MAX),
+        256 * 1024 * 1024,
+        "The most memory that scripts may take, and libraries of functions as much again. A script that needs more "
+        "fails. 0: no limit, and a script may take the node down.",
     )
 
 

@@ -1,0 +1,303 @@
+"""Scripts and functions of one engine: EVAL and its kin, FCALL, SCRIPT, FUNCTION.
+
+There are two interpreters, as in Redis, each made when it is first used: one of EVAL's scripts, thrown away by SCRIPT
+FLUSH, and one of libraries, thrown away by FUNCTION FLUSH. What a script changes is propagated as what it did, never
+as the script.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..commands.session import Session
+from ..commands.versions import REDIS_VERSION
+from ..errors import NotAnInteger, ReplyError
+from ..keyspace.slots import key_slot
+from ..resp.numbers import parse_int
+from ..resp.replies import Encoded
+from ..scripting.cache import Script, ScriptCache, sha_of
+from ..scripting.functions import Function, Library, Registry
+from ..scripting.host import Sandbox
+from ..scripting.shebang import ScriptFlags, checked_name, library_name, named_flags, script_flags
+from .overtime import Overtime
+from .propagation import EVERYBODY
+from .script_calls import Running, ScriptCalls, is_stale
+
+if TYPE_CHECKING:
+    from ..commands.context import Context
+    from .engine import Engine
+
+_NO_SCRIPT: Final = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
+_MASTER_DOWN: Final = ReplyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
+_LEVELS: Final = ("debug", "verbose", "notice", "warning")
+_SHA_LENGTH: Final = 40
+
+
+def _versions() -> dict[bytes, bytes | int]:
+    major, minor, patch = (int(part) for part in REDIS_VERSION.split("."))
+    return {
+        b"REDIS_VERSION": REDIS_VERSION.encode(),
+        b"REDIS_VERSION_NUM": major << 16 | minor << 8 | patch,
+    }
+
+
+class Scripts:
+    """Implements ``shardkv.commands.host.ScriptsPort`` and ``shardkv.scripting.port.ScriptPort``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._calls = ScriptCalls(engine)
+        self.overtime = Overtime(engine, self._calls)
+        self.call = self._calls.call
+        self.may_call = self._calls.may_call
+        self.look = self.overtime.look
+        self.cache = ScriptCache()
+        self.registry = Registry()
+        self._for_eval: Sandbox | None = None
+        self._for_functions: Sandbox | None = None
+
+    @property
+    def running(self) -> Running | None:
+        """The script that is running now."""
+        return self._calls.running
+
+    def running_seconds(self) -> float:
+        """For how long it has been running."""
+        return 0.0 if self.running is None else self._engine.stopwatch() - self.running.started
+
+    def _sandbox(self, *, functions: bool) -> Sandbox:
+        limit = self._engine.config.lua_memory_limit
+        return Sandbox(self, functions=functions, limit=limit, versions=_versions())
+
+    @property
+    def _evaluating(self) -> Sandbox:
+        if self._for_eval is None:
+            self._for_eval = self._sandbox(functions=False)
+        return self._for_eval
+
+    @property
+    def _functional(self) -> Sandbox:
+        if self._for_functions is None:
+            self._for_functions = self._sandbox(functions=True)
+        return self._for_functions
+
+    # ---- what a running script asks for
+
+    def log(self, level: int, text: bytes) -> None:
+        """redis.log."""
+        self._engine.world.log(_LEVELS[level], text.decode("utf-8", "surrogateescape"))
+
+    def set_audience(self, flags: int) -> None:
+        """redis.set_repl."""
+        self._engine.propagation.audience = flags
+
+    def register(self, name: bytes, callback: Any, description: bytes | None, flags: list[bytes]) -> None:
+        """redis.register_function."""
+        run = self.running
+        if run is None or run.library is None:
+            raise ReplyError("ERR redis.register_function can only be called on FUNCTION LOAD command")
+        checked_name(name.decode("utf-8", "surrogateescape"), "Function")
+        try:
+            named = named_flags(flags or [b""], "")
+        except ReplyError:
+            raise ReplyError("ERR unknown flag given") from None
+        run.library.offer(Function(name, callback, description, named))
+
+    # ---- EVAL
+
+    def eval(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
+        """EVAL and EVAL_RO."""
+        keys = _key_count(words)
+        script = self.cache.by_body(words[1])
+        if script is None:
+            script = self._add(words[1], kept=False)
+        return self._run_script(ctx, script, words, keys, read_only)
+
+    def eval_sha(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
+        """EVALSHA and EVALSHA_RO."""
+        if len(words[1]) != _SHA_LENGTH:
+            raise _NO_SCRIPT
+        keys = _key_count(words)
+        script = self.cache.by_sha(words[1])
+        if script is None:
+            raise _NO_SCRIPT
+        return self._run_script(ctx, script, words, keys, read_only)
+
+    def _add(self, body: bytes, *, kept: bool) -> Script:
+        """Compile a script that is not known yet. Raises ReplyError."""
+        flags, code = script_flags(body)
+        complaint = "ERR Error compiling script (new function): "
+        function = self._evaluating.compile(code, b"@user_script", complaint)
+        script = Script(sha_of(body), body, flags, function, kept)
+        self.cache.add(script)
+        return script
+
+    def _run_script(self, ctx: Context, script: Script, words: list[bytes], keys: int, read_only: bool) -> Any:
+        run = Running(script.name, words, ctx.session, self._engine.stopwatch(), False, script.flags, read_only)
+        return self._run(ctx, run, self._evaluating, script.function, keys)
+
+    def load(self, body: bytes) -> bytes:
+        """SCRIPT LOAD; the name. Raises ReplyError."""
+        script = self.cache.by_body(body)
+        if script is None:
+            script = self._add(body, kept=True)
+        else:
+            self.cache.keep(script)
+        return script.sha
+
+    def knows(self, sha: bytes) -> bool:
+        """SCRIPT EXISTS."""
+        return self.cache.by_sha(sha) is not None
+
+    def body(self, sha: bytes) -> bytes:
+        """SCRIPT SHOW. Raises ReplyError."""
+        script = self.cache.by_sha(sha)
+        if script is None:
+            raise _NO_SCRIPT
+        return script.body
+
+    def flush_scripts(self) -> None:
+        """SCRIPT FLUSH: the scripts go, and the interpreter with all that it holds."""
+        self.cache.clear()
+        self._for_eval = None
+
+    # ---- running
+
+    def _run(self, ctx: Context, run: Running, sandbox: Sandbox, function: Any, keys: int) -> Any:
+        """Run a script or function; its reply. Raises ReplyError for what it may not even begin with."""
+        engine = self._engine
+        self._prepare(run)
+        session, db = ctx.session, ctx.db
+        if engine.cluster is not None and keys:
+            run.slot = key_slot(run.words[3])
+        if sandbox.limit != engine.config.lua_memory_limit:
+            sandbox.set_limit(engine.config.lua_memory_limit)
+        run.free = session.plain and engine.calm and engine.cluster is None
+        outer = session.last_command
+        ctx.effects = []
+        self._calls.running = run
+        try:
+            reply = sandbox.run(function, run.name, run.words[3:], keys, session.resp3)
+        finally:
+            self._calls.running = None
+            self.overtime.end()
+            engine.propagation.audience = EVERYBODY
+            session.last_command = outer
+            if ctx.db is not db:
+                ctx.db = session.db = db  # SELECT was the script's own
+        if type(reply) is tuple:
+            return Encoded(reply[1])
+        return reply
+
+    def _prepare(self, run: Running) -> None:
+        """What is asked before a script begins, by its flags. Raises ReplyError."""
+        flags, engine = run.flags, self._engine
+        if is_stale(engine) and not run.session.is_primary and not flags & ScriptFlags.ALLOW_STALE:
+            raise _MASTER_DOWN
+        if flags & ScriptFlags.COMPATIBLE:
+            return
+        if flags & ScriptFlags.NO_CLUSTER and engine.cluster is not None:
+            raise ReplyError("ERR Can not run script on cluster, 'no-cluster' flag is set.")
+        if flags & ScriptFlags.NO_WRITES:
+            run.read_only = True
+            return
+        if run.read_only:
+            raise ReplyError("ERR Can not execute a script with write flag using *_ro command.")
+        if run.session.is_primary:
+            return
+        if engine.following and engine.config.replica_read_only:
+            raise ReplyError("READONLY You can not run script with write flag on readonly replica.")
+        if engine.disk_fault is not None:
+            raise ReplyError(engine.disk_fault)
+        if not (engine.replication.enough or engine.following):
+            raise ReplyError("NOREPLICAS Not enough good replicas to write.")
+
+    # ---- functions
+
+    def call_function(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
+        """FCALL and FCALL_RO."""
+        function = self.registry.functions.get(words[1])
+        if function is None:
+            raise ReplyError("ERR Function not found")
+        try:
+            keys = parse_int(words[2])
+        except NotAnInteger:
+            raise ReplyError("ERR Bad number of keys provided") from None
+        _check_keys(keys, words)
+        run = Running(
+            words[1].decode("utf-8", "surrogateescape"),
+            words,
+            ctx.session,
+            self._engine.stopwatch(),
+            True,
+            function.flags,
+            read_only,
+        )
+        return self._run(ctx, run, self._functional, function.callback, keys)
+
+    def load_library(self, code: bytes, *, replace: bool, registry: Registry | None = None) -> bytes:
+        """FUNCTION LOAD; the library's name. Raises ReplyError, and then nothing is changed. ``registry``: into this
+        one instead."""
+        name, text = library_name(code)
+        target = self.registry if registry is None else registry
+        if not replace and name.encode() in target.libraries:
+            raise ReplyError(f"ERR Library '{name}' already exists")
+        library = Library(name.encode(), code)
+        sandbox = self._functional
+        function = sandbox.compile(text, b"@user_function", "ERR Error compiling function: ")
+        engine = self._engine
+        session: Session = engine.context.session
+        run = Running(name, [], session, engine.stopwatch(), True, ScriptFlags.NONE, True, library=library)
+        self._calls.running = run
+        try:
+            sandbox.load_library(function)
+        finally:
+            self._calls.running = None
+        if not library.functions:
+            raise ReplyError("ERR No functions registered")
+        target.add(library, replace=replace)
+        return library.name
+
+    def flush_functions(self) -> None:
+        """FUNCTION FLUSH: the libraries go, and the interpreter with all that it holds."""
+        self.registry.clear()
+        self._for_functions = None
+
+    def library_codes(self) -> list[bytes]:
+        """The sources of all libraries, for snapshots and FUNCTION DUMP."""
+        return [library.code for library in self.registry.libraries.values()]
+
+    def restore_libraries(self, codes: list[bytes], *, flush: bool, replace: bool) -> None:
+        """Load several libraries, all or none: in place of all there are (``flush``), of those with their names
+        (``replace``), or beside them. Raises ReplyError."""
+        planned = Registry() if flush else self.registry.copy()
+        for code in codes:
+            self.load_library(code, replace=replace, registry=planned)
+        self.registry = planned
+
+    # ---- what INFO tells
+
+    @property
+    def eval_memory(self) -> int:
+        """Bytes of EVAL's interpreter."""
+        return 0 if self._for_eval is None else self._for_eval.memory
+
+    @property
+    def function_memory(self) -> int:
+        """Bytes of the libraries' interpreter."""
+        return 0 if self._for_functions is None else self._for_functions.memory
+
+
+def _key_count(words: list[bytes]) -> int:
+    """The number of keys in a request. Raises ReplyError."""
+    word = words[2]
+    keys = 1 if word == b"1" else parse_int(word)
+    _check_keys(keys, words)
+    return keys
+
+
+def _check_keys(keys: int, words: list[bytes]) -> None:
+    if keys > len(words) - 3:
+        raise ReplyError("ERR Number of keys can't be greater than number of args")
+    if keys < 0:
+        raise ReplyError("ERR Number of keys can't be negative")
