@@ -24,6 +24,7 @@ OURS: Final = {
     "acl_access_denied_cmd": "Redis 7.2",
     "acl_access_denied_key": "Redis 7.2",
     "acl_access_denied_channel": "Redis 7.2",
+    "evicted_scripts": "Redis 7.4",
 }
 #: Fields that depend on something that is not built yet, by what will bring them.
 AWAITED: Final = {
