@@ -15,11 +15,12 @@ from shardkv.cluster import nodesconf
 from shardkv.cluster.events import Progress, Reconfigured
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId
-from shardkv.cluster.orders import Order
+from shardkv.cluster.orders import Order, ResetNode
 from shardkv.cluster.routing import served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 from shardkv.engine.engine import Engine
+from shardkv.errors import ReplyError
 
 from . import clock
 from .bus import Bus
@@ -189,8 +190,15 @@ class ClusterNode:
         self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard or slot in view.importing)
 
     def _follow(self, primary: NodeId | None) -> None:
-        """Replication does not exist yet: a replica is attached in the view, and redirects its clients to the
-        primary."""
+        """Copy this node, where it is now, or nobody any more."""
+        replication = self._engine.replication
+        if primary is None:
+            replication.lead()
+            return
+        node = self.machine.view.nodes[primary]
+        address = (node.ip, node.port or node.tls_port)
+        if node.ip and replication.address != address:
+            replication.follow(*address)
 
     def _pause_writes(self, seconds: float) -> None:
         """Hold writes back for a replica that is about to take over, and say where they stopped."""
@@ -202,7 +210,9 @@ class ClusterNode:
 
     def _progress(self) -> Progress:
         """How this node's data stand now."""
-        return Progress(0, sum(database.size for database in self._engine.opened))
+        replication = self._engine.replication
+        keys = sum(database.size for database in self._engine.opened)
+        return Progress(replication.history.offset, keys, replication.silence, replication.linked)
 
     def _drop_slots(self, slots: tuple[int, ...]) -> None:
         for database in self._engine.databases:
@@ -246,7 +256,11 @@ class ClusterNode:
 
     def order(self, order: Order) -> Any:
         """Carry out a CLUSTER command that changes something; its reply."""
-        return self.driver.order(order)
+        was_replica = self.machine.view.me.is_replica
+        reply = self.driver.order(order)
+        if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
+            self._engine.empty()  # its keys were another node's
+        return reply
 
     def links(self) -> list[Any]:
         """Records of the bus links."""

@@ -69,9 +69,7 @@ class DirectIntake:
         except RdbFault as fault:
             raise IntakeFault(f"the snapshot cannot be loaded: {fault}") from None
         engine = self._engine
-        engine.flushed(None)
-        for database in engine.opened:
-            database.clear()
+        engine.empty()
         for index, database in self._found.items():
             engine.database(index).take_over(database)
         yield None
@@ -136,9 +134,7 @@ class FileIntake:
             raise IntakeFault(f"the snapshot cannot be kept: {error.strerror}") from error
         progress = LoadProgress(clock.unix_ms() // 1000, size)
         self._loading = True
-        engine.flushed(None)
-        for database in engine.opened:
-            database.clear()
+        engine.empty()
         engine.begin_loading(progress)
         loader = self.loader
         try:
@@ -150,8 +146,7 @@ class FileIntake:
                 progress.loaded = loader.offset
                 yield None
         except (RdbFault, OSError) as fault:
-            for database in engine.opened:
-                database.clear()  # a part of a data set is worse than none
+            engine.empty()  # a part of a data set is worse than none
             raise IntakeFault(f"the snapshot cannot be loaded: {fault}") from None
 
     def _verify(self) -> None:

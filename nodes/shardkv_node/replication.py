@@ -42,6 +42,7 @@ class ReplicationManager:
         self.sender = SnapshotSender(engine, reactor, snapshots, children, log)
         self.logged: Callable[[], int | None] = lambda: None
         engine.replication.rim = self
+        engine.replication.restored = False
         snapshots.replication_remarks = self._remarks
 
     def restore(self) -> None:
@@ -49,15 +50,16 @@ class ReplicationManager:
         remarks = self._snapshots.remarks
         replication_id, offset = remarks.get(b"repl-id", b""), number(remarks.get(b"repl-offset"))
         selected = number(remarks.get(b"repl-stream-db")) or 0
-        address = self._engine.config.replicaof
+        address = self._replication.address or self._engine.config.replicaof
         known = len(replication_id) == 40 and offset is not None
         if known and offset is not None:
             expired = self._engine.snapshots.expired_keys
             self._replication.restore(replication_id.decode("ascii", "replace"), offset, expired=expired)
         if address is not None:
-            self._replication.follow(*address, fresh=True)
+            self._replication.follow(*address)
             if known and self._replication.feed_in is not None and selected < self._engine.config.databases:
                 self._replication.feed_in.session.db = self._engine.database(selected)
+        self._replication.restored = True
 
     async def run(self) -> None:
         """Until cancelled."""

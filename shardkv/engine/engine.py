@@ -181,6 +181,12 @@ class Engine:
             if held is not None:
                 self.watches.flushed(held)
 
+    def empty(self) -> None:
+        """Forget all keys of all databases, and tell nobody but the clients of this node."""
+        self.flushed(None)
+        for database in self.opened:
+            database.clear()
+
     # ---- requests
 
     def begin(self, now: int, *, obeying: bool = False) -> None:

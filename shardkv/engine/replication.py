@@ -105,6 +105,7 @@ class Replication:
         self.full_syncs = 0
         self.partial_syncs = 0
         self.partial_refusals = 0
+        self.restored = True  #: what is on disk was loaded (the node says when it was not yet)
         self.enough = True  #: ``min-replicas-to-write`` is satisfied
         self._asked_for_acks = False
         self._waits: dict[Session, tuple[int, int, int]] = {}  #: who waits: for which offset, how many, how many logs
@@ -183,7 +184,7 @@ class Replication:
         replica = self.introduce(session)
         if replica.phase is not None:
             return NO_REPLY  # it is one already
-        if self.address is not None and (self.link is None or self.link.state is not State.CONNECTED):
+        if self.stale:
             raise ReplyError("NOMASTERLINK Can't SYNC while not connected with my master")
         if session.out or session.unsent:
             raise ReplyError("ERR SYNC and PSYNC are invalid with pending output")
@@ -378,20 +379,33 @@ class Replication:
     @property
     def stale(self) -> bool:
         """Whether this node is a replica that has lost its primary."""
-        return self.address is not None and (self.link is None or self.link.state is not State.CONNECTED)
+        return self.address is not None and not self.linked
 
-    def follow(self, host: str, port: int, *, fresh: bool = False) -> None:
-        """Become a replica of this node. What this node holds may be a part of the new primary's history, unless it is
-        ``fresh`` and knows nothing of its own."""
+    @property
+    def linked(self) -> bool:
+        """Whether this node is a replica whose primary's stream flows."""
+        return self.link is not None and self.link.state is State.CONNECTED
+
+    @property
+    def silence(self) -> float | None:
+        """Seconds since the last byte of the primary's stream; None as long as there is no whole copy of its data."""
+        link = self.link
+        if link is None or link.streamed is None or not self.history.known:
+            return None
+        return self._engine.stopwatch() - link.streamed
+
+    def follow(self, host: str, port: int) -> None:
+        """Become a replica of this node. What this node holds may be a part of the new primary's history, unless it
+        has not even loaded what it had."""
         engine = self._engine
         was_primary = self.address is None
         if was_primary:
             self.flush()
-            if not fresh:
+            if self.restored:
                 self.history.known = True
                 self.history.keep(self._config.repl_backlog_size)
         self.address = (host, port)
-        self._config.assign(Config.replicaof, self.address)
+        self._remember(self.address)
         self._listen()
         engine.unblock_all(_FORCED)
         self._waits.clear()
@@ -411,7 +425,7 @@ class Replication:
             return
         engine = self._engine
         self.address = None
-        self._config.assign(Config.replicaof, None)
+        self._remember(None)
         self.link = None
         if self.feed_in is not None:
             self.feed_in.close()
@@ -424,6 +438,11 @@ class Replication:
         self._listen()
         engine.refresh_calm()
         self.rim.follow()
+
+    def _remember(self, address: Endpoint | None) -> None:
+        """For CONFIG GET and REWRITE. In a cluster it is for nodes.conf to remember."""
+        if self._engine.cluster is None:
+            self._config.assign(Config.replicaof, address)
 
     def settings(self) -> Settings:
         """The options of the link as they are now."""
@@ -454,7 +473,7 @@ class Replication:
         nothing."""
         history = self.history
         history.offset = offset
-        if self._config.replicaof is not None:
+        if self.address is not None or self._config.replicaof is not None:
             history.id = replication_id
             history.known = True
         elif not expired:

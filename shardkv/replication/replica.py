@@ -196,6 +196,7 @@ class ReplicaLink:
         self.transfer_size: int | None = None  #: bytes of the snapshot that is coming, None: not known
         self.transfer_read = 0
         self.last_io = now  #: when the primary was last heard
+        self.streamed: float | None = None  #: when its stream was last heard
         self.online_once = False
         self.down_since: float | None = None  #: None: never was up, or is up
         self._offer: tuple[str, int] | None = None
@@ -255,6 +256,7 @@ class ReplicaLink:
         """Bytes from the primary."""
         self.last_io = now
         if self.state is State.CONNECTED:
+            self.streamed = now
             return [Streamed(data)]
         self._buffer += data
         effects: list[Effect] = []
@@ -445,7 +447,7 @@ class ReplicaLink:
         self.state = State.CONNECTED
         self.online_once = True
         self.down_since = None
-        self.last_io = self._told_at = now
+        self.last_io = self.streamed = self._told_at = now
         self._pause = PAUSE
         self._told = ""
         data, self._buffer = self._buffer, b""

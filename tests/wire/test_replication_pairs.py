@@ -11,6 +11,8 @@ from tests.support.oracle import SETTINGS, Redis, redis_is_here
 from tests.support.processes import Node, Server, wait_for
 from tests.support.replication import digests_agree, fill, link_is_up, link_to, replication
 
+pytestmark = pytest.mark.wire
+
 PAIRS = [(Node, Node), (Redis, Node), (Node, Redis)]
 OPTIONS = {**SETTINGS, "repl_diskless_sync_delay": 0}
 
