@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q
 # House tests are part of check.
-TESTS := tests/spec tests/unit tests/sim tests/laws tests/compat tests/support tests/bench tests/wire
+TESTS := tests/spec tests/unit tests/sim tests/laws tests/compat tests/support tests/bench tests/wire tests/faults
 # More words for pytest or the bench: make unit ARGS="-k listpack -x"
 ARGS ?=
 
@@ -88,6 +88,10 @@ wire: setup tools ## real node processes and real clients
 .PHONY: wire-long
 wire-long: setup tools ## the wire tests that take minutes
 	$(PYTEST) -m long tests/wire $(ARGS)
+
+.PHONY: faults
+faults: setup tools ## nodes that crash hundreds of times, at every step of their work on files (minutes)
+	$(PYTEST) -m long tests/faults $(ARGS)
 
 .PHONY: bench
 bench: setup tools ## side by side with redis-server: throughput and CPU, held to the budget

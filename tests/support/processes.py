@@ -166,7 +166,7 @@ class Server:
 class Node(Server):
     """A ``shardkv-node``."""
 
-    program = (sys.executable, "-m", "shardkv_cli.node")
+    program: Sequence[str] = (sys.executable, "-m", "shardkv_cli.node")
 
 
 def start_nodes(count: int, **options: OptionValue) -> list[Node]:
