@@ -8,7 +8,7 @@ from typing import Final
 import trio
 
 from shardkv.engine.engine import Engine
-from shardkv.engine.resting import Resting
+from shardkv.engine.resting import Cradle, Resting
 
 from . import clock
 from .reactor import Reactor
@@ -45,9 +45,10 @@ def _spent_in(seconds: float) -> Callable[[], bool]:
 
 
 async def free_values(engine: Engine) -> None:
-    """Give the memory of large values that are gone back, step by step."""
+    """Give the memory of large values that are gone back, and that which new collections do not need, step by step."""
+    cradle = Cradle(engine)
     while True:
-        more = False
+        more = cradle.step(_spent_in(TIDY_STEP_SECONDS))
         spent = _spent_in(TIDY_STEP_SECONDS)
         for database in engine.opened:
             if database.freeing.pending:

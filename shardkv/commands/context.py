@@ -157,6 +157,8 @@ class Context:
         held[key] = value
         if old is None:
             db.grown(slot, len(held))
+            if type(value) not in STRING_TYPES:
+                db.newborn.append(key)
             if self.host.attentive:
                 self.host.notice(db, key, "new")
         elif type(old) not in STRING_TYPES and old is not value:

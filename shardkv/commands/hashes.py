@@ -41,6 +41,8 @@ def _set(ctx: Context, name: bytes, pairs: tuple[bytes, ...]) -> int:
         created = len(held)
         ctx.create(name, held)
     else:
+        if held.rests:
+            ctx.db.newborn.append(name)  # so that it is packed again
         created = held.update(pairs, ctx.host.config)
     ctx.touch(name, "hset", len(pairs) >> 1)
     return created

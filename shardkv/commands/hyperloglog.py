@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any, Final
 
 from ..errors import ReplyError
@@ -115,9 +114,13 @@ def pfcount(ctx: Context, name: bytes, *names: bytes) -> int:
 
 def _united(ctx: Context, names: tuple[bytes, ...]) -> tuple[bytes, bool]:
     """The greatest registers of several keys, one a byte, and whether one of them was dense."""
-    texts = [text for text in [_read(ctx, name) for name in names] if text is not None]
-    dense = not all(map(is_sparse, texts))
-    return reduce(greatest, map(registers_of, texts), NO_REGISTERS), dense
+    registers, dense = NO_REGISTERS, False
+    for name in names:  # one after the other, for each may be refused
+        text = _read(ctx, name)
+        if text is not None:
+            dense = dense or not is_sparse(text)
+            registers = greatest(registers, registers_of(text))
+    return registers, dense
 
 
 @command(

@@ -194,6 +194,8 @@ def value_twins(config: Config, rng: Random) -> dict[str, Twin]:
         held = owned(db, words[1])
         if type(held) is not HashValue or held.times is not None:
             return None
+        if held.rests:
+            db.newborn.append(words[1])  # so that it is packed again
         db.dirty += (count - 2) >> 1
         return _count(held.update(words[2:], config))
 

@@ -12,6 +12,7 @@ in steps.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -33,6 +34,10 @@ STRINGS: Final = (bytes, int, bytearray)
 LARGE_SLOT: Final = 1024
 
 
+#: New collections that are kept in mind, more than are made between two looks at them.
+NEWBORN_MAX: Final = 1 << 16
+
+
 class Database:
     """The keys of one database. All times are Unix milliseconds."""
 
@@ -49,6 +54,7 @@ class Database:
         "index",
         "live",
         "misses",
+        "newborn",
         "now",
         "place",
         "served",
@@ -75,6 +81,8 @@ class Database:
             Deadlines()
         )  #: the hashes that have fields which expire, each with the first time or an earlier
         self.freeing = Freeing()  #: large values that are gone
+        #: Keys of the latest collections, to be packed as soon as they are full grown (``engine.resting``).
+        self.newborn: deque[bytes] = deque(maxlen=NEWBORN_MAX)
         self.attended = False  #: somebody watches, waits for, caches or listens to keys
 
     # ---- single keys

@@ -216,6 +216,11 @@ class HashValue:
             self.times.drop(field)
         return True
 
+    @property
+    def rests(self) -> bool:
+        """Whether it is in the packed form."""
+        return type(self._data) is bytes
+
     def rest(self) -> bool:
         """Go into the packed form, if that is how a hash like this is held at rest; whether it did."""
         data = self._data

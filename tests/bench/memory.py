@@ -56,6 +56,18 @@ def _hashes(keys: int) -> Iterator[Words]:
         yield b"HSET", b"hash:%d" % number, *pairs
 
 
+def _hashes_by_field(keys: int) -> Iterator[Words]:
+    for number in range(keys):
+        for field in range(5):
+            yield b"HSET", b"hash:%d" % number, b"field:%d" % field, b"value:%06d" % (number + field)
+
+
+def _zsets_by_member(keys: int) -> Iterator[Words]:
+    for number in range(keys):
+        for place in range(100):
+            yield b"ZADD", b"zset:%d" % number, b"%d" % (place * 7 % 1000), b"member:%d" % (number + place)
+
+
 def _zsets(keys: int) -> Iterator[Words]:
     for number in range(keys):
         pairs = (word for place in range(100) for word in (b"%d" % (place * 7 % 1000), b"member:%d" % (number + place)))
@@ -78,6 +90,8 @@ def data(scale: float = 1.0) -> list[Data]:
     strings = int(1_000_000 * scale)
     return [
         Data("hashes of 5", 2.5, 5 * small, lambda: _hashes(small)),
+        Data("hashes by field", 2.5, 5 * small, lambda: _hashes_by_field(small)),
+        Data("zsets by member", 2.5, 100 * many, lambda: _zsets_by_member(many)),
         Data("zsets of 100", 2.5, 100 * many, lambda: _zsets(many)),
         Data("lists of 100", 2.5, 100 * many, lambda: _collections(b"RPUSH", many)),
         Data("sets of 100", 2.5, 100 * many, lambda: _collections(b"SADD", many)),

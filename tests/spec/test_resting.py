@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from shardkv.engine.resting import BUSY, IDLE, Resting
+from sys import getsizeof
+
+from shardkv.engine.resting import BUSY, IDLE, Cradle, Resting
+from shardkv.values.zsets import ZSetValue
 from tests.support.engine_client import EngineClient
 
 
@@ -97,3 +100,46 @@ def test_nothing_is_walked_when_nothing_has_happened(kv: EngineClient) -> None:
 
     resting.step(kv.now, spent)
     assert looked == []
+
+
+def test_what_came_element_by_element_is_packed_a_moment_later(kv: EngineClient) -> None:
+    cradle = Cradle(kv.engine)
+    for field in range(5):
+        kv("HSET", "hash", field, "x")
+        kv("ZADD", "zset", field, field)
+    value = kv.db.get(b"zset")
+    assert isinstance(value, ZSetValue)
+    live = getsizeof(value._packed)
+    assert not cradle.step(lambda: False)  # they may be growing still
+    assert not packed(kv, "hash")
+    assert not cradle.step(lambda: False)
+    assert packed(kv, "hash")
+    assert getsizeof(value._packed) > live
+    assert kv("ZRANGE", "zset", 0, -1) == kv("HKEYS", "hash") == ["0", "1", "2", "3", "4"]
+
+
+def test_a_packed_hash_that_is_written_to_is_packed_again(kv: EngineClient) -> None:
+    cradle = Cradle(kv.engine)
+    kv("HSET", "hash", "a", 1, "b", 2)
+    assert packed(kv, "hash")
+    cradle.step(lambda: False)
+    cradle.step(lambda: False)
+    kv("HSET", "hash", "c", 3)
+    assert not packed(kv, "hash")
+    cradle.step(lambda: False)
+    cradle.step(lambda: False)
+    assert packed(kv, "hash")
+
+
+def test_a_collection_that_is_gone_before_it_has_grown_is_forgotten(kv: EngineClient) -> None:
+    cradle = Cradle(kv.engine)
+    for number in range(100):
+        kv("RPUSH", f"list:{number}", "a")
+    cradle.step(lambda: True)
+    kv("FLUSHALL")
+    kv("SET", "list:1", "a text now")
+    assert cradle.step(lambda: True)  # no time left for it
+    cradle.step(lambda: False)
+    cradle.step(lambda: False)
+    assert kv("GET", "list:1") == "a text now"
+    assert not kv.db.newborn

@@ -88,12 +88,13 @@ def only_invalidations(case: Case) -> bool:
     """Whether nothing differs but what clients that cache are told."""
 
     def rest(messages: Any) -> list[Any]:
-        return [one for one in messages if not _invalidates(one)] if isinstance(messages, list) else [messages]
+        return [one for one in messages if not invalidates(one)] if isinstance(messages, list) else [messages]
 
     return rest(case.ours) == rest(case.theirs)
 
 
-def _invalidates(message: Any) -> bool:
+def invalidates(message: Any) -> bool:
+    """Whether this is what a client that caches is told."""
     if isinstance(message, Push):
         return message[0] == b"invalidate" or b"__redis__:invalidate" in message.items
     return isinstance(message, list) and message[:2] == [b"message", b"__redis__:invalidate"]

@@ -45,7 +45,7 @@ class Worker:
             self.subscribed = True
         elif name == "CLIENT|TRACKING":
             self.tracked = True
-        elif name == "RESET":
+        elif name == "RESET" and b"+RESET\r\n" in reply:
             self.subscribed = self.tracked = self.elsewhere = False
         elif name == "SELECT":
             self.elsewhere = True

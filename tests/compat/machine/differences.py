@@ -11,7 +11,18 @@ from typing import Any, Final
 
 from tests.support.wire_replies import Map, Refusal
 
-from .cases import Case, Difference, Event, encoded, event_of, missed, only_invalidations, same_scores, texts
+from .cases import (
+    Case,
+    Difference,
+    Event,
+    encoded,
+    event_of,
+    invalidates,
+    missed,
+    only_invalidations,
+    same_scores,
+    texts,
+)
 from .consumers import consumers_apart, lag_apart
 from .replies import WALKS
 
@@ -88,6 +99,13 @@ def _to_oneself(case: Case) -> bool:
     return bool(case.ours == [case.theirs[-1], *case.theirs[:-1]])
 
 
+def _redirected_to_oneself(case: Case) -> bool:
+    if not (isinstance(case.ours, list) and isinstance(case.theirs, list) and case.theirs):
+        return False
+    behind = sorted(case.theirs, key=invalidates)
+    return invalidates(case.theirs[0]) and case.ours == behind
+
+
 def _queued_with_score(case: Case) -> bool:
     text = f"ERR wrong number of arguments for '{case.name.lower()}' command"
     return case.name in ("ZRANK", "ZREVRANK") and case.ours == "QUEUED" and case.refusal == text
@@ -157,13 +175,30 @@ REDIS: Final = (
     ),
     Difference(
         "end of a group",
-        "7.0 has a text of its own for those who waited in it",
+        "7.0 has texts of its own for those who waited in it",
         texts(
             (
                 "NOGROUP No such key '.*' or consumer group '.*' in XREADGROUP with GROUP option",
-                "NOGROUP the consumer group this client was blocked on no longer exists",
+                "NOGROUP the consumer group this client was blocked on no longer exists"
+                "|UNBLOCKED the stream key no longer exists",
             )
         ),
+    ),
+    Difference(
+        "invalidations to oneself",
+        "as messages: one that was redirected here comes behind the reply from 7.2 on",
+        _redirected_to_oneself,
+    ),
+    Difference(
+        "invalidations amid EXEC",
+        "and not amid the replies of a transaction",
+        lambda case: case.name == "EXEC" and isinstance(case.theirs, list) and any(map(invalidates, case.theirs)),
+        parts=True,
+    ),
+    Difference(
+        "number of new members",
+        "from 7.2 on the number of members that ZADD is given counts, even if it does not add them in the end",
+        encoded(b"skiplist", b"listpack"),
     ),
     Difference("ZRANK queued", "as before, inside MULTI", _queued_with_score, parts=True),
     Difference("XSETID", "the largest deleted id is a bound from 7.2 on", _below_deleted, parts=True),
@@ -266,6 +301,17 @@ OURS: Final = (
         lambda case: (
             case.name == "CLIENT|TRACKING" and isinstance(case.ours, list) and case.theirs == [*case.ours, "OK"]
         ),
+        parts=True,
+    ),
+    Difference(
+        "idle time of integers",
+        "Redis shares the small ones, so that it tells when any key with the same was last used",
+        lambda case: case.name == "OBJECT|IDLETIME" and isinstance(case.ours, int) and isinstance(case.theirs, int),
+    ),
+    Difference(
+        "SORT after an overflow",
+        "where a number before was out of range, Redis takes the next that it sorts by for one",
+        lambda case: case.name in ("SORT", "SORT_RO") and not case.our_refusal and "double" in case.refusal,
         parts=True,
     ),
     Difference("NUL in errors", "C ends a text at NUL; we repeat the whole word", _cut_at_nul),
