@@ -150,8 +150,13 @@ class AppendOnly:
     def _record(self) -> None:
         """Record what is propagated from now on, and let replies wait for it."""
         self._stop_recording()
-        self._sink = self._take_stamped if self._config.aof_timestamp_enabled else self.writer.recorder.take
-        self._engine.sinks.append(self._sink)
+        engine, recorder = self._engine, self.writer.recorder
+        if self._config.aof_timestamp_enabled:
+            self._sink = self._take_stamped
+        else:
+            self._sink = recorder.take
+            engine.propagation.in_one_go[self._sink] = recorder.take_all
+        engine.sinks.append(self._sink)
         if self.reactor is not None:
             self.reactor.hold_replies(self.writer.commit)
 
@@ -162,6 +167,7 @@ class AppendOnly:
     def _stop_recording(self) -> None:
         if self._sink is not None:
             self._engine.sinks.remove(self._sink)
+            self._engine.propagation.in_one_go.pop(self._sink, None)
             self._sink = None
         if self.reactor is not None:
             self.reactor.hold_replies(None)

@@ -357,6 +357,17 @@ class Engine:
         for sink in self.sinks:
             sink(database, words)
 
+    def propagate_run(self, database: Database, requests: list[list[bytes]]) -> None:
+        """The same for several, each of which stands for itself."""
+        in_one_go = self.propagation.in_one_go
+        for sink in self.sinks:
+            take_all = in_one_go.get(sink)
+            if take_all is not None:
+                take_all(database, requests)
+            else:
+                for words in requests:
+                    sink(database, words)
+
     def also_propagate(self, database: Database, words: list[bytes]) -> None:
         """Let this go out with what the running request becomes, before it."""
         self.propagation.add(database, words)
