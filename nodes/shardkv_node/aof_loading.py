@@ -20,7 +20,7 @@ from shardkv.persist.rdb.loader import RdbLoader
 
 from . import clock
 from .disk import Disk
-from .loading import STEP_BYTES, LoadFault, database_finder
+from .loading import STEP_BYTES, LoadFault, database_finder, restore_functions
 
 if TYPE_CHECKING:
     from .aof_files import AofFolder
@@ -81,6 +81,7 @@ class AofLoader:
                     loader.finish()
                 loader.feed(chunk)
                 yield self.loaded + loader.offset
+            restore_functions(engine, loader)
         except RdbFault as fault:
             raise LoadFault(f"The snapshot that the AOF file {path} begins with cannot be loaded: {fault}") from None
         self.keys += loader.keys

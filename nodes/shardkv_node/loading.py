@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from shardkv.config import Config
+from shardkv.engine.engine import Engine
+from shardkv.errors import ReplyError
 from shardkv.keyspace.database import Database
 from shardkv.persist.rdb.faults import RdbFault
 from shardkv.persist.rdb.loader import RdbLoader
@@ -49,6 +51,16 @@ def load_steps(file: BinaryIO, loader: RdbLoader, path: Path, step: int = STEP_B
         raise LoadFault(f"The snapshot {path} cannot be loaded: {fault}") from None
     except OSError as error:
         raise LoadFault(f"The snapshot {path} cannot be read: {error.strerror}") from error
+
+
+def restore_functions(engine: Engine, loader: RdbLoader, *, flush: bool = True, replace: bool = False) -> None:
+    """Make the functions of a snapshot those of the engine (``flush``), or add them, in place of those of their names
+    only with ``replace``. Raises RdbFault, and then nothing is changed."""
+    try:
+        engine.scripts.restore_libraries(loader.libraries, flush=flush, replace=replace)
+    except ReplyError as error:
+        reason = error.text.removeprefix("ERR ")
+        raise RdbFault(loader.offset, f"a library of functions in it cannot be loaded: {reason}") from None
 
 
 def load_aside(path: Path, config: Config, now: int, served: bytearray) -> tuple[RdbLoader, dict[int, Database]]:

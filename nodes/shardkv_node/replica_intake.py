@@ -22,7 +22,7 @@ from shardkv.persist.rdb.primitives import crc64
 
 from . import clock
 from .disk import sync_folder
-from .loading import STEP_BYTES, database_finder
+from .loading import STEP_BYTES, database_finder, restore_functions
 
 #: A snapshot ends with so many bytes of check sum, since version 5 of the format.
 _SUM: Final = 8
@@ -66,6 +66,7 @@ class DirectIntake:
         """All pieces are here: make them this node's data. Raises IntakeFault."""
         try:
             self.loader.finish()
+            restore_functions(self._engine, self.loader)
         except RdbFault as fault:
             raise IntakeFault(f"the snapshot cannot be loaded: {fault}") from None
         engine = self._engine
@@ -145,6 +146,7 @@ class FileIntake:
                 loader.feed(chunk)
                 progress.loaded = loader.offset
                 yield None
+            restore_functions(engine, loader)
         except (RdbFault, OSError) as fault:
             engine.empty()  # a part of a data set is worse than none
             raise IntakeFault(f"the snapshot cannot be loaded: {fault}") from None

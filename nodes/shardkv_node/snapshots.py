@@ -18,12 +18,22 @@ from shardkv.engine.engine import Engine
 from shardkv.keyspace.database import Database
 from shardkv.persist.aof.rewriting import CommandSnapshot
 from shardkv.persist.loading import LoadProgress
+from shardkv.persist.rdb.faults import RdbFault
 from shardkv.persist.rdb.loader import RdbLoader
 from shardkv.persist.rdb.writer import Snapshot
 
 from . import clock, process
 from .child import Children, Outcome, Report
-from .loading import STEP_BYTES, LoadFault, database_finder, load_aside, load_steps, open_snapshot, size_of
+from .loading import (
+    STEP_BYTES,
+    LoadFault,
+    database_finder,
+    load_aside,
+    load_steps,
+    open_snapshot,
+    restore_functions,
+    size_of,
+)
 from .snapshot_files import temporary_path, write_file
 
 if TYPE_CHECKING:
@@ -77,7 +87,9 @@ class Snapshots:
             (b"aof-base", b"%d" % for_log),
         ]
         databases = [] if without_data else self._engine.databases
-        return Snapshot(databases, config, clock.unix_ms(), remarks, stepwise=config.rdb_key_save_delay != 0)
+        libraries = [] if without_functions else self._engine.scripts.library_codes()
+        stepwise = config.rdb_key_save_delay != 0
+        return Snapshot(databases, config, clock.unix_ms(), remarks, libraries, stepwise=stepwise)
 
     def save(self) -> None:
         """Write the file while everybody waits. Raises OSError."""
@@ -226,7 +238,14 @@ class Snapshots:
             progress.used_memory = number(loader.remarks.get(b"used-mem")) or 0
             await trio.sleep(pause(config.key_load_delay, loader.keys - keys))
             keys = loader.keys
+        self._restore_functions(loader)
         return loader
+
+    def _restore_functions(self, loader: RdbLoader, *, flush: bool = True, replace: bool = False) -> None:
+        try:
+            restore_functions(self._engine, loader, flush=flush, replace=replace)
+        except RdbFault as fault:
+            raise LoadFault(f"The snapshot {self.path} cannot be loaded: {fault}") from None
 
     def reload(self, *, flush: bool, merge: bool) -> None:
         """See ``shardkv.commands.host.World``. Raises LoadFault."""
@@ -234,6 +253,7 @@ class Snapshots:
         loader, found = load_aside(self.path, self._config, engine.now, engine.served)
         if not flush and not merge:
             self._refuse_known(found)
+        self._restore_functions(loader, flush=flush, replace=merge)
         engine.flushed(None)
         if flush:
             for database in engine.opened:
