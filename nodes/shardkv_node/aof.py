@@ -150,13 +150,8 @@ class AppendOnly:
     def _record(self) -> None:
         """Record what is propagated from now on, and let replies wait for it."""
         self._stop_recording()
-        engine, recorder = self._engine, self.writer.recorder
-        if self._config.aof_timestamp_enabled:
-            self._sink = self._take_stamped
-        else:
-            self._sink = recorder.take
-            engine.propagation.in_one_go[self._sink] = recorder.take_all
-        engine.sinks.append(self._sink)
+        self._sink = self._take_stamped if self._config.aof_timestamp_enabled else self.writer.recorder.take
+        self._engine.sinks.append(self._sink)
         if self.reactor is not None:
             self.reactor.hold_replies(self.writer.commit)
 
@@ -167,7 +162,6 @@ class AppendOnly:
     def _stop_recording(self) -> None:
         if self._sink is not None:
             self._engine.sinks.remove(self._sink)
-            self._engine.propagation.in_one_go.pop(self._sink, None)
             self._sink = None
         if self.reactor is not None:
             self.reactor.hold_replies(None)

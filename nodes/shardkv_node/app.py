@@ -146,6 +146,7 @@ class Node:
         self.random = Random(secrets.randbits(128))
         self.world = NodeWorld(config, log, config_file, secrets.token_hex(20))
         self.engine = Engine(config, self.world, self.random, clock.stopwatch)
+        self.world.children.forked = partial(self.engine.observer.held_up, "fork")
         self.snapshots = self.world.snapshots = Snapshots(self.engine, self.world.children, log)
         self.append_only = self.world.append_only = AppendOnly(self.engine, self.snapshots, self.world.children, log)
         self.world.supervised = supervisor.kind

@@ -123,6 +123,7 @@ class Children:
         self.running: Child | None = None
         self.forks = 0
         self.last_fork_seconds = 0.0
+        self.forked: Callable[[float], None] | None = None  #: is told how many seconds each fork took
         self._started = trio.Event()
 
     def start(
@@ -156,6 +157,8 @@ class Children:
         now = clock.stopwatch()
         self.forks += 1
         self.last_fork_seconds = now - started
+        if self.forked is not None:
+            self.forked(self.last_fork_seconds)
         self.running = Child(kind, pid, now, total, done, hearing)
         self._started.set()
         return self.running

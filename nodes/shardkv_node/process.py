@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import resource
@@ -51,6 +52,15 @@ def private_dirty_bytes() -> int:
     except OSError:
         pass
     return 0
+
+
+def trim_heap() -> None:
+    """Collect cycles, and have the C library give free memory back where it can (glibc)."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        return  # another C library, which has no such word
 
 
 def machine_bytes() -> int:

@@ -152,6 +152,10 @@ class NodeWorld:
 
     # ---- clients
 
+    def purge_memory(self) -> None:
+        """Give memory that is free back to the system."""
+        process.trim_heap()
+
     def close(self, session: Session) -> None:
         """Close a client's connection."""
         self.reactor.close(session)

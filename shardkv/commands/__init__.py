@@ -22,11 +22,14 @@ from . import hashes as hashes
 from . import hyperloglog as hyperloglog
 from . import introspect as introspect
 from . import keys as keys
+from . import latency as latency
 from . import lcs as lcs
 from . import list_blocking as list_blocking
 from . import list_moves as list_moves
 from . import lists as lists
 from . import lolwut as lolwut
+from . import memory as memory
+from . import monitor as monitor
 from . import object as object
 from . import persistence as persistence
 from . import pubsub as pubsub
@@ -36,6 +39,7 @@ from . import scripting as scripting
 from . import server as server
 from . import set_algebra as set_algebra
 from . import sets as sets
+from . import slowlog as slowlog
 from . import sort as sort
 from . import stream_claims as stream_claims
 from . import stream_groups as stream_groups

@@ -199,6 +199,7 @@ def reset(ctx: Context) -> Simple:
     ctx.host.end_transaction(session)
     session.db = ctx.db = ctx.database(0)
     ctx.host.forget_messages(session)
+    ctx.host.hide_requests(session)
     _forget(session)
     ctx.host.access.greet(session)
     return Simple("RESET")

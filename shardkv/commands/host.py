@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ..acl.users import Users
     from ..config import Config
     from ..keyspace.database import Database
+    from ..observation.latency import LatencyMonitor
+    from ..observation.slowlog import SlowLog
     from ..persist.aof.state import AofState
     from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
@@ -86,6 +88,9 @@ class World(Protocol):
 
     def wake(self, session: Session) -> None:
         """A session that waited, or that belongs to another client, has output to send or requests to go on with."""
+
+    def purge_memory(self) -> None:
+        """Give memory that is free back to the system, as far as the allocator does."""
 
     def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
         """Begin to shut down. Raises OSError if something cannot be saved, and then the node goes on."""
@@ -340,6 +345,8 @@ class Host(Protocol):
     databases: list[Database | None]
     commands: dict[bytes, Command]
     active_expire: bool
+    slow_log: SlowLog
+    latency: LatencyMonitor
     snapshots: SnapshotState
     aof: AofState
     following: bool  #: the node is a replica
@@ -434,6 +441,15 @@ class Host(Protocol):
 
     def reset_stats(self) -> None:
         """CONFIG RESETSTAT."""
+
+    def show_requests(self, session: Session) -> None:
+        """Show a session every request from now on."""
+
+    def hide_requests(self, session: Session) -> None:
+        """Show it none any more."""
+
+    def memory_stats(self) -> dict[bytes, Any]:
+        """Where the node's memory goes, as MEMORY STATS tells it."""
 
     def refresh_calm(self) -> None:
         """Set ``calm`` anew after something that it summarises has changed."""

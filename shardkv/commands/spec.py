@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, TypeVar
 
+from ..observation.durations import Durations
 from .flags import SHOWN_FLAGS, AtIndex, Doc, Flags, KeyNum, KeySpec, KeyUse, Range
 from .grammar import Arg, arity_of, key_specs_of, syntax_of
 from .parsing import Parser, compile_parser
@@ -72,6 +73,7 @@ class CommandStats:
     microseconds: float = 0.0
     rejected: int = 0
     failed: int = 0
+    durations: Durations = field(default_factory=Durations)
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +111,7 @@ class Command:
     is_write: bool = False
     denies_oom: bool = False
     loads_stale: bool = False
+    runs_script: bool = False
     # ---- counted
     stats: CommandStats = field(default_factory=CommandStats)
 
@@ -119,6 +122,7 @@ class Command:
         if self.arity > 0:
             self.most = self.arity
         self.is_write = bool(self.flags & Flags.WRITE)
+        self.runs_script = bool(self.flags & Flags.SKIP_MONITOR)  # onlookers see the script before what it calls
         self.denies_oom = bool(self.flags & Flags.DENYOOM)
         self._derive_range()
 

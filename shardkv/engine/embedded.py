@@ -43,6 +43,9 @@ class NoWorld:
         """It goes on when the running request has ended."""
         self.woken.append(session)
 
+    def purge_memory(self) -> None:
+        """The memory is the embedding process's."""
+
     def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
         """There is no process to end."""
         raise ReplyError("ERR SHUTDOWN makes no sense for an embedded engine")

@@ -39,6 +39,7 @@ from .client_limits import ClientLimits
 from .gates import POSTPONED, Gate, gates_of
 from .messages import Messages
 from .names import Names, miscounted
+from .observer import Observer
 from .pausing import Pause
 from .propagation import Propagation, Sink
 from .replication import Replication
@@ -99,6 +100,10 @@ class Engine:
         self.sinks: list[Sink] = []  #: who gets what is propagated
         self.propagation = Propagation(self, self.sinks)
         self.scripts = Scripts(self)
+        self.in_script = False
+        self.observer = Observer(self)
+        self.slow_log = self.observer.slow_log
+        self.latency = self.observer.latency
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
         self._names = Names(config.rename_command, self.short_way.learn)
@@ -126,6 +131,7 @@ class Engine:
         session.closed = True
         self.replication.gone(session)
         self.sessions.pop(session.id, None)
+        self.observer.dismiss(session)
         self.unwatch(session)
         if session.blocked is not None:
             self.waiting.remove(session)
@@ -133,6 +139,14 @@ class Engine:
         self.limits.forget(session)
         if session.tracking is not None or session.subscribed:
             self.forget_messages(session)
+
+    def show_requests(self, session: Session) -> None:
+        """Show a session every request from now on (MONITOR)."""
+        self.observer.admit(session)
+
+    def hide_requests(self, session: Session) -> None:
+        """Show it none any more."""
+        self.observer.dismiss(session)
 
     def forget_messages(self, session: Session) -> None:
         """End a session's subscriptions and its tracking, without a word to it."""
@@ -301,18 +315,35 @@ class Engine:
         session.last_command = command.name
         session.commands += 1
         stats = command.stats
+        observer = self.observer
+        scripted = command.runs_script
+        if scripted:
+            self.in_script = True
+            if observer.onlookers:
+                observer.show(session, command, words)
         started = self.stopwatch()
         try:
             reply = command.run(ctx, words)
         except ReplyError as error:
             reply = error
+        finally:
+            if scripted:
+                self.in_script = False
+        seconds = self.stopwatch() - started
         if isinstance(reply, ReplyError):
             stats.failed += 1
             if type(reply) is not ScriptError or not reply.counted:
                 self.stats.error(reply.code)
         stats.calls += 1
         self.stats.commands += 1
-        stats.microseconds += (self.stopwatch() - started) * 1e6
+        microseconds = seconds * 1e6
+        stats.microseconds += microseconds
+        if observer.tracks:
+            stats.durations.add(microseconds)
+        if seconds >= observer.slow and session.blocked is None:
+            observer.took(session, command, words, seconds)
+        if observer.onlookers and not scripted:
+            observer.show(session, command, words)
         if session.tracking is not None and command.flags & Flags.READONLY and command.group != "scripting":
             # What a reading script reads is remembered command by command.
             self.messages.remember(session, [words[position] for position in command.key_positions(words)])
@@ -356,17 +387,6 @@ class Engine:
         """Feed a command to the log and the replicas at once: nothing else belongs to it."""
         for sink in self.sinks:
             sink(database, words)
-
-    def propagate_run(self, database: Database, requests: list[list[bytes]]) -> None:
-        """The same for several, each of which stands for itself."""
-        in_one_go = self.propagation.in_one_go
-        for sink in self.sinks:
-            take_all = in_one_go.get(sink)
-            if take_all is not None:
-                take_all(database, requests)
-            else:
-                for words in requests:
-                    sink(database, words)
 
     def also_propagate(self, database: Database, words: list[bytes]) -> None:
         """Let this go out with what the running request becomes, before it."""
@@ -420,6 +440,7 @@ class Engine:
 
     def refresh_calm(self) -> None:
         """Set ``calm`` and ``attentive`` anew."""
+        self.observer.configure()
         self.disk_fault = self.snapshots.refusal(self.config) or self.aof.refusal
         self.calm = (
             not (self.loading or self.following)
@@ -427,6 +448,7 @@ class Engine:
             and self.disk_fault is None
             and self.replication.enough
             and self.scripts.overtime.refusal is None
+            and not self.observer.wants_each
         )
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
@@ -627,7 +649,9 @@ class Engine:
                     pass
                 more = more or fields_due
         self.propagation.leave(together=False)
-        self.stats.expire_cycle_cpu_ms += (self.stopwatch() - started) * 1000
+        seconds = self.stopwatch() - started
+        self.stats.expire_cycle_cpu_ms += seconds * 1000
+        self.observer.held_up("expire-cycle", seconds)
         if self.waiting.ready:
             self.waiting.serve()
         return more
@@ -709,6 +733,12 @@ class Engine:
 
         return render(self, sections)
 
+    def memory_stats(self) -> dict[bytes, Any]:
+        """Where the node's memory goes (MEMORY STATS)."""
+        from .memory_info import stats
+
+        return stats(self, self.world.facts())
+
     def hits_and_misses(self) -> tuple[int, int]:
         """INFO keyspace_hits and keyspace_misses."""
         misses = sum(database.misses for database in self.opened)
@@ -722,6 +752,7 @@ class Engine:
         for command in TABLE.values():
             command.stats.calls = command.stats.rejected = command.stats.failed = 0
             command.stats.microseconds = 0.0
+            command.stats.durations.reset()
         for database in self.opened:
             database.misses = 0
 

@@ -144,6 +144,13 @@ def not_busy(engine: Engine, session: Session, command: Command, words: list[byt
     return engine.scripts.overtime.refusal
 
 
+def not_only_looking(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """Who looks on (MONITOR) or follows leaves the keys alone: its connection is one way."""
+    if session.monitoring and command.flags & (Flags.READONLY | Flags.WRITE | Flags.MAY_REPLICATE):
+        return ReplyError("ERR Replica can't interact with the keyspace")
+    return None
+
+
 def not_paused(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """CLIENT PAUSE holds requests back, CLIENT UNPAUSE among them; with WRITE only those that may change something."""
     if not engine.pausing.covers(session, command):
@@ -180,6 +187,7 @@ GATES: Final[tuple[Gate, ...]] = (
     loaded,
     not_busy,
     not_from_replicas,
+    not_only_looking,
     not_paused,
     queued,
 )

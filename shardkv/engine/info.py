@@ -149,7 +149,7 @@ def _cpu(engine: Engine, facts: Facts) -> Fields:
 
 
 def _nothing(engine: Engine, facts: Facts) -> Fields:
-    """Modules, which there are none, and latencystats, which await the histograms of LATENCY."""
+    """Modules, which there are none."""
     return iter(())
 
 
@@ -163,6 +163,15 @@ def _commandstats(engine: Engine, facts: Facts) -> Fields:
                 f"calls={stats.calls},usec={round(stats.microseconds)},usec_per_call={each:.2f},"
                 f"rejected_calls={stats.rejected},failed_calls={stats.failed}",
             )
+
+
+def _latencystats(engine: Engine, facts: Facts) -> Fields:
+    wanted = engine.config.latency_tracking_info_percentiles
+    for name, command in TABLE.items():
+        durations = command.stats.durations
+        if wanted and durations.calls:
+            found = zip(wanted, durations.percentiles(wanted), strict=True)
+            yield f"latency_percentiles_usec_{name}", ",".join(f"p{share:g}={value:.3f}" for share, value in found)
 
 
 def _errorstats(engine: Engine, facts: Facts) -> Fields:
@@ -193,7 +202,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "Modules": _nothing,
     "Commandstats": _commandstats,
     "Errorstats": _errorstats,
-    "Latencystats": _nothing,
+    "Latencystats": _latencystats,
     "Cluster": _cluster,
     "Keyspace": _keyspace,
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.host import Facts
+from ..keyspace.weight import ENTRY, EXPIRY
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -86,3 +87,50 @@ def _scripts(scripts: Scripts) -> Iterator[tuple[str, Any]]:
     yield "used_memory_functions", libraries
     yield "used_memory_scripts", cached + libraries
     yield "used_memory_scripts_human", human(cached + libraries)
+
+
+def stats(engine: Engine, facts: Facts) -> dict[bytes, Any]:
+    """MEMORY STATS: the same numbers, and those of each database."""
+    shown = dict(memory(engine, facts))
+    used, startup, peak = shown["used_memory"], shown["used_memory_startup"], shown["used_memory_peak"]
+    keys = sum(database.size for database in engine.opened)
+    dataset = shown["used_memory_dataset"]
+    found: dict[bytes, Any] = {
+        b"peak.allocated": peak,
+        b"total.allocated": used,
+        b"startup.allocated": startup,
+        b"replication.backlog": shown["mem_replication_backlog"],
+        b"clients.slaves": shown["mem_clients_slaves"],
+        b"clients.normal": shown["mem_clients_normal"],
+        b"cluster.links": shown["mem_cluster_links"],
+        b"aof.buffer": shown["mem_aof_buffer"],
+        b"lua.caches": shown["used_memory_scripts_eval"],
+        b"functions.caches": shown["used_memory_functions"],
+    }
+    for database in sorted(engine.opened, key=lambda opened: opened.index):
+        if database.size:
+            found[b"db.%d" % database.index] = {
+                b"overhead.hashtable.main": ENTRY * database.size,
+                b"overhead.hashtable.expires": EXPIRY * database.expiring,
+                b"overhead.hashtable.slot-to-keys": 0,  # a dict a slot needs no index beside it
+            }
+    found |= {
+        b"overhead.total": shown["used_memory_overhead"],
+        b"keys.count": keys,
+        b"keys.bytes-per-key": dataset // keys if keys else 0,
+        b"dataset.bytes": dataset,
+        b"dataset.percentage": 100.0 * dataset / max(1, used - startup),
+        b"peak.percentage": 100.0 * used / max(1, peak),
+    }
+    for name in ("allocated", "active", "resident"):
+        found[b"allocator.%b" % name.encode()] = shown[f"allocator_{name}"]
+    for theirs, ours in (
+        (b"allocator-fragmentation", "allocator_frag"),
+        (b"allocator-rss", "allocator_rss"),
+        (b"rss-overhead", "rss_overhead"),
+    ):
+        found[theirs + b".ratio"] = float(shown[f"{ours}_ratio"])
+        found[theirs + b".bytes"] = shown[f"{ours}_bytes"]
+    found[b"fragmentation"] = float(shown["mem_fragmentation_ratio"])
+    found[b"fragmentation.bytes"] = shown["mem_fragmentation_bytes"]
+    return found

@@ -170,6 +170,10 @@ class Messages:
 
     # ---- sending
 
+    def tell(self, session: Session, data: bytes) -> None:
+        """Send a client encoded bytes that are no reply of its own: behind the reply, if its command is running."""
+        self._send(session, data)
+
     def _send(self, session: Session, data: bytes, *, last: bool = False) -> None:
         if session.close_after_reply:
             return

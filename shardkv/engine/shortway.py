@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..commands.spec import Command, CommandStats
+from ..observation.durations import FINE, FINE_SCALE
 from ..resp.encoder import NULL2, NULL3, encode
 from ..resp.replies import NO_REPLY
 from ..values.damage import DamagedValue
@@ -32,6 +33,7 @@ class Shortcut:
     run: Run | None
     name: str
     stats: CommandStats
+    fine: list[int]  #: of the histogram of durations
     reads: bool
     steady: bool  #: each request that ``run`` answers is to be propagated, or none is
 
@@ -39,10 +41,11 @@ class Shortcut:
 class ShortWay:
     """Runs requests for as long as session and node stay plain and calm."""
 
-    __slots__ = ("_engine", "_runs", "_stats", "_stopwatch", "_twins", "shortcuts")
+    __slots__ = ("_engine", "_observer", "_runs", "_stats", "_stopwatch", "_twins", "shortcuts")
 
     def __init__(self, engine: Engine, stopwatch: Callable[[], float]) -> None:
         self._engine = engine
+        self._observer = engine.observer
         self._stats = engine.stats
         self._stopwatch = stopwatch
         self._twins = string_twins(engine.config) | value_twins(engine.config, engine.rng)
@@ -56,7 +59,8 @@ class ShortWay:
         if twin is not None:
             reads = name in READERS
             steady = reads or name in STEADY_WRITERS
-            self.shortcuts[spelling] = Shortcut(twin, self._runs.get(name), name, command.stats, reads, steady)
+            fine = command.stats.durations.prepare()
+            self.shortcuts[spelling] = Shortcut(twin, self._runs.get(name), name, command.stats, fine, reads, steady)
 
     def run(self, session: Session, requests: list[list[bytes]], at: int) -> int:
         """Go on from ``at``; returns where the short way ended."""
@@ -77,7 +81,9 @@ class ShortWay:
                     reply = None  # the plain command has the words for it
                 if reply is not None:
                     session.out.append(reply)
-                    self._book(session, shortcut, 1, started)
+                    ended = self._book(session, shortcut, 1, started)
+                    if ended - started >= self._observer.slow:
+                        self._observer.took_by_name(session, shortcut.name, words, ended - started)
                     if db.dirty != dirty and engine.sinks:
                         engine.propagate(db, words)
                         session.written = engine.replication.history.offset
@@ -161,7 +167,8 @@ class ShortWay:
             session.out.append(replies)
             self._book(session, shortcut, count, started)
             if sinks and db.dirty != dirty:
-                self._engine.propagate_run(db, requests[:count])
+                for words in requests[:count]:
+                    self._engine.propagate(db, words)
         return count
 
     def _book(self, session: Session, shortcut: Shortcut, count: int, started: float) -> float:
@@ -174,5 +181,13 @@ class ShortWay:
         stats = shortcut.stats
         stats.calls += count
         now = self._stopwatch()
-        stats.microseconds += (now - started) * 1e6
+        microseconds = (now - started) * 1e6
+        stats.microseconds += microseconds
+        if self._observer.tracks:
+            each = microseconds / count
+            place = int(each * FINE_SCALE)
+            if place < FINE:
+                shortcut.fine[place] += count
+            else:
+                stats.durations.add(each, count)
         return now

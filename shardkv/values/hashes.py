@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Packed: TypeAlias = "bytes | Listpack"
 Fields: TypeAlias = dict[bytes, bytes] | Buckets[bytes]
 
-_SAMPLES: Final = 8
 _OBJECT: Final = 56  #: bytes of the object itself
 _PER_FIELD: Final = 48  #: bytes of an entry in a bucket's dict, free places included
 
@@ -297,8 +296,8 @@ class HashValue:
         """All pairs, for DEBUG DIGEST."""
         return iter(self.as_dict().items())
 
-    def memory(self) -> int:
-        """About how many bytes this holds; estimated from a few fields when live."""
+    def memory(self, samples: int | None = 8) -> int:
+        """About how many bytes this holds; when live estimated from so many fields (None: all)."""
         data = self._data
         times = 0 if self.times is None else self.times.memory()
         if isinstance(data, bytes):
@@ -306,7 +305,7 @@ class HashValue:
         size = len(data)
         if not size:
             return _OBJECT + getsizeof(data) + times
-        pairs = list(islice(data.items(), _SAMPLES))
+        pairs = list(islice(data.items(), samples))
         each = sum(getsizeof(field) + getsizeof(value) for field, value in pairs) / len(pairs)
         table = getsizeof(data) if type(data) is dict else _PER_FIELD * size
         return _OBJECT + table + int(each * size) + times

@@ -425,13 +425,14 @@ class Quicklist:
                 nodes.pop()
             yield
 
-    def memory(self) -> int:
-        """About how many bytes this holds; a bounded number of elements is looked at."""
+    def memory(self, samples: int | None = 16) -> int:
+        """About how many bytes this holds; about so many elements (None: all) are looked at."""
         size = 160 + (len(self._packed) + 33 if self._packed is not None else 0)
         for run in (self._front, self._back):
-            size += 56 + _mean(run, 41) * len(run)
+            size += 56 + _mean(run, 41, samples) * len(run)
         if self._nodes:
-            some = [_node_memory(node) for node in islice(self._nodes, 8)]
+            most = None if samples is None else max(1, samples // 2)
+            some = [_node_memory(node, samples) for node in islice(self._nodes, most)]
             size += 1300 + len(self._nodes) * (sum(some) // len(some) + 16)
         return size
 
@@ -458,15 +459,15 @@ class Quicklist:
         assert self._sums is None or self._sums == list(accumulate(self._counts))
 
 
-def _node_memory(node: Node) -> int:
-    return len(node) + 33 if type(node) is bytes else 56 + _mean(node, 41) * len(node)
+def _node_memory(node: Node, samples: int | None) -> int:
+    return len(node) + 33 if type(node) is bytes else 56 + _mean(node, 41, samples) * len(node)
 
 
-def _mean(items: Any, each: int) -> int:
+def _mean(items: Any, each: int, samples: int | None) -> int:
     """Mean bytes of an element, with ``each`` for its object and place."""
     if not items:
         return each
-    some = items[:16]
+    some = items[:samples]
     return each + sum(map(len, some)) // len(some)
 
 

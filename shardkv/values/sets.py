@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Members: TypeAlias = dict[bytes, bool] | Buckets[bool]
 
-_SAMPLES: Final = 8
 _OBJECT: Final = 48  #: bytes of the object itself
 _PER_MEMBER: Final = 48  #: bytes of an entry in a bucket's dict, free places included
 #: More integers than this are never an intset, whatever the configuration says.
@@ -335,13 +334,13 @@ class SetValue:
         """All members, for DEBUG DIGEST."""
         return iter(self)
 
-    def memory(self) -> int:
-        """About how many bytes this holds; estimated from a few members when live."""
+    def memory(self, samples: int | None = 8) -> int:
+        """About how many bytes this holds; when live estimated from so many members (None: all)."""
         data = self._data
         size = len(self)
         if type(data) is array or type(data) is bytes or not size:
             return _OBJECT + getsizeof(data)
-        some = list(islice(self, _SAMPLES))
+        some = list(islice(self, samples))
         each = sum(map(getsizeof, some)) / len(some)
         table = getsizeof(data) if type(data) is dict else _PER_MEMBER * size
         return _OBJECT + table + int(each * size)

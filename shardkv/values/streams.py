@@ -261,8 +261,8 @@ class StreamValue(Progress):
                     pending.popitem()
                 yield None
 
-    def memory(self) -> int:
-        """An estimate of the bytes held, without a walk over the entries."""
+    def memory(self, samples: int | None = None) -> int:
+        """An estimate of the bytes held, without a walk over the entries: what they take is counted all the time."""
         groups = sum(group.memory() for group in self.groups.values())
         return OVERHEAD + NODE_OVERHEAD * len(self.nodes) + self._held + groups
 

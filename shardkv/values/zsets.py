@@ -393,12 +393,12 @@ class ZSetValue:
             while parts:
                 yield parts.pop()
 
-    def memory(self) -> int:
-        """About how many bytes this holds; a bounded number of members is looked at."""
+    def memory(self, samples: int | None = 16) -> int:
+        """About how many bytes this holds; so many members (None: all) are looked at."""
         if self._packed is not None:
             return 120 + len(self._packed)
         size = len(self._order)
-        some = [len(member) for _, member in islice(self._order, 16)]
+        some = [len(member) for _, member in islice(self._order, samples)]
         mean = sum(some) // len(some) if some else 0
         return 300 + size * (mean + 33 + 24 + 56 + 8 + 100)
 

@@ -51,12 +51,7 @@ CHANGED: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 #: What 7.0 has and we have not yet, by the area that will bring it.
 AWAITED: Final[dict[str, str]] = {
-    "memory accounting": "memory memory|purge memory|help memory|doctor memory|malloc-stats memory|stats memory|usage",
     "modules": "module module|loadex module|list module|load module|help module|unload",
-    "observability": (
-        "latency latency|graph latency|reset latency|histogram latency|history latency|latest latency|doctor "
-        "latency|help monitor slowlog slowlog|get slowlog|len slowlog|reset slowlog|help"
-    ),
     "slot migration": "migrate",
 }
 

@@ -44,6 +44,9 @@ class FakeWorld:
         self.known: Facts = some_facts(BEGIN)
         self.disk_full = False
 
+    def purge_memory(self) -> None:
+        """There is nothing to give back."""
+
     def rewrite_config(self) -> None:
         """CONFIG REWRITE."""
         self.asked.append(("rewrite_config", None))

@@ -19,23 +19,18 @@ class Observation(Table, title="slow log, latency and events"):
         Integer(-1, LONG_MAX),
         10_000,
         "Microseconds from which a command is slow. -1: none is; 0: every one.",
-        awaits="the slow log",
     )
-    slowlog_max_len = Option(Integer(0, LONG_MAX), 128, "How many slow commands are remembered.", awaits="the slow log")
+    slowlog_max_len = Option(Integer(0, LONG_MAX), 128, "How many slow commands are remembered.")
     latency_monitor_threshold = Option(
         Integer(0, LONG_MAX),
         0,
         "Milliseconds from which an event is remembered. 0: none.",
-        awaits="the latency monitor",
     )
-    latency_tracking = Option(
-        Flag(), True, "Whether the durations of each command are counted.", awaits="latency tracking"
-    )
+    latency_tracking = Option(Flag(), True, "Whether the durations of each command are counted.")
     latency_tracking_info_percentiles = Option(
         Percentiles(),
         (50.0, 99.0, 99.9),
         "The percentiles of them that INFO latencystats shows.",
-        awaits="latency tracking",
     )
     notify_keyspace_events = Option(
         EventClasses(),
