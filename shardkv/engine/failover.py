@@ -65,7 +65,6 @@ class Failover:
         self._until = None if timeout is None else engine.now + timeout
         self.waiting = True
         engine.pause(_FOREVER, True)
-        self._replication.ask_for_acks()
 
     def abort(self, reason: str) -> None:
         """Take it back. Raises ReplyError if there is none."""

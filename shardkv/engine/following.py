@@ -119,7 +119,7 @@ class PrimaryFeed:
         dirty = db.dirty
         stats = engine.stats
         for at, words in enumerate(requests):
-            shortcut = shortcuts.get(words[0])
+            shortcut = shortcuts.get(words[0]) if session.queue is None else None
             if shortcut is not None:
                 reply = shortcut.twin(db, words, NULL2)
                 if reply is not None:
