@@ -30,6 +30,7 @@ from .replication import ReplicationManager
 from .snapshots import Snapshots
 from .supervision import Supervisor
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
+from .tls import TlsFault
 from .users import UsersFault, kept_lines, load_users, refuse_bad_users
 from .world import NodeWorld
 
@@ -188,12 +189,15 @@ class Node:
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)
+        self._open_tls()
         if config.unixsocket:
             self.reactor.listen([listen_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog)])
-        elif not self.doors:
+        elif not self.doors and not self.world.tls_doors:
             raise StartFault("Configured to not listen anywhere, exiting.")
         if config.cluster_enabled:
-            self.cluster = ClusterNode(self.engine, self.reactor, config, log, Path(config.cluster_config_file))
+            self.cluster = ClusterNode(
+                self.engine, self.reactor, config, log, Path(config.cluster_config_file), self.world.tls
+            )
             self.cluster.open()
         self.engine.begin(clock.unix_ms())
         self.engine.snapshots.last_save = self.world.started // 1000
@@ -206,6 +210,18 @@ class Node:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
             if not process.write_pid_file(self._pid_file):
                 log("warning", f"Failed to write PID file: {self._pid_file}")
+
+    def _open_tls(self) -> None:
+        """Listen for clients that speak TLS, if there is a port for them."""
+        tls, config = self.world.tls, self.config
+        try:
+            tls.renew()
+        except TlsFault as fault:
+            self.log("warning", str(fault))
+            raise StartFault("Failed to configure TLS. Check logs for more info.") from fault
+        welcome = partial(self.reactor.listen, secure=tls.welcome)
+        self.world.tls_doors = Doors(welcome, self.reactor.stop_listening, config.tcp_backlog)
+        self.world.tls_doors.open(config.bind, config.tls_port)
 
     def _show_who_this_is(self) -> None:
         """The banner; a log file has one line instead, unless ``always-show-logo`` asks for it."""
@@ -259,6 +275,8 @@ class Node:
         nursery.start_soon(self.append_only.run)
         if self.doors:
             self.log("notice", "Ready to accept connections tcp")
+        if self.world.tls_doors:
+            self.log("notice", "Ready to accept connections tls")
         if self.config.unixsocket:
             self.log("notice", "Ready to accept connections unix")
         self.supervisor.ready()

@@ -23,6 +23,7 @@ from shardkv.cluster.handshake import NONCE_SIZE, SEAL_OVERHEAD, Handshake, Role
 from shardkv.cluster.messages import COUNTER_NAMES, Message
 from shardkv.cluster.wire import BUS, FrameReader, frame
 from shardkv_node.buslinks import SENDBUF_CEILING, BusLimits, BusStatistics, Link
+from shardkv_node.tls import Stream, Tls, plain
 
 RECEIVE_SIZE = 16 * 1024  # one turn's worth: a flood on one link must not keep the clients waiting for long
 QUIET = 10.0  # seconds for which the same complaint about the same address is not logged again
@@ -45,10 +46,11 @@ class Bus:
         limits: BusLimits | None = None,
         source: str | None = None,
         nonce: Callable[[int], bytes] = urandom,
+        tls: Callable[[], Tls | None] = lambda: None,
     ) -> None:
         """``deliver``: takes events of links (``ClusterDriver.submit``). ``clock``: seconds since the epoch.
         ``secret``: empty for an open bus. ``source``: the local address to dial from. ``nonce``: gives so many
-        unpredictable bytes.
+        unpredictable bytes. ``tls``: how links are secured from now on, if they are (``tls-cluster``).
         """
         self.limits = limits or BusLimits()
         self._deliver = deliver
@@ -57,6 +59,7 @@ class Bus:
         self._secret = secret
         self._source = source
         self._nonce = nonce
+        self._tls = tls
         self._nursery: trio.Nursery | None = None
         self._links: dict[LinkId, Link] = {}
         self._strangers: dict[Link, None] = {}  # oldest first
@@ -157,15 +160,17 @@ class Bus:
                         await self._serve(link, stream)
         self._ended(link)
 
-    async def _connected(self, ip: str, port: int) -> trio.SocketStream | None:
+    async def _connected(self, ip: str, port: int) -> Stream | None:
         """A connection, or None. Only numeric addresses: gossip must not make a node ask name servers."""
         try:
             if not 0 < port < 65536:
                 raise ValueError("no port")
-            return await trio.open_tcp_stream(str(ip_address(ip)), port, local_address=self._source)
+            stream = await trio.open_tcp_stream(str(ip_address(ip)), port, local_address=self._source)
         except (OSError, ValueError) as why:
             self._log("debug", f"Unable to connect to the cluster bus at {ip[:64]!r}:{port}: {why}")
             return None
+        tls = self._tls()
+        return stream if tls is None else tls.dialled(stream)
 
     def _ended(self, link: Link) -> None:
         if self._links.get(link.number) is link:
@@ -189,7 +194,9 @@ class Bus:
                     continue
                 self._nursery.start_soon(self._welcome, stream)
 
-    async def _welcome(self, stream: trio.SocketStream) -> None:
+    async def _welcome(self, accepted: trio.SocketStream) -> None:
+        tls = self._tls()
+        stream = accepted if tls is None else tls.accepted(accepted)
         link = Link(0, "", self._clock())
         self._make_room()
         self._strangers[link] = None
@@ -229,20 +236,21 @@ class Bus:
 
     # ---------------------------------------------------------------- both kinds
 
-    async def _set_up(self, link: Link, stream: trio.SocketStream, role: Role, deadline: float) -> bool:
+    async def _set_up(self, link: Link, stream: Stream, role: Role, deadline: float) -> bool:
         """Whether both ends agree on a link; what is wrong otherwise is counted and logged here."""
         handshake = Handshake(role, self._nonce(NONCE_SIZE), self._secret)
         with trio.move_on_at(deadline) as timer:
             try:
-                link.peer_ip = _plain_ip(stream.socket.getpeername()[0])
-                link.local_ip = _plain_ip(stream.socket.getsockname()[0])
-                stream.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+                connection = plain(stream)
+                link.peer_ip = _plain_ip(connection.socket.getpeername()[0])
+                link.local_ip = _plain_ip(connection.socket.getsockname()[0])
+                connection.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
                 await stream.send_all(handshake.start())
                 while handshake.agreed is None and handshake.fault is None:
-                    data = await stream.receive_some(RECEIVE_SIZE)
+                    data = bytes(await stream.receive_some(RECEIVE_SIZE))
                     if not data:
                         return False
-                    await stream.send_all(handshake.feed(data))
+                    await stream.send_all(handshake.feed(bytes(data)))
             except (OSError, trio.BrokenResourceError):
                 return False
         if handshake.agreed is not None and not timer.cancelled_caught:
@@ -258,13 +266,13 @@ class Bus:
         self._complain("warning", link.peer_ip, handshake.fault or "it did not say hello in time")
         return False
 
-    async def _serve(self, link: Link, stream: trio.SocketStream) -> None:
+    async def _serve(self, link: Link, stream: Stream) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, link, stream, nursery.cancel_scope)
             await self._read(link, stream)
             nursery.cancel_scope.cancel()
 
-    async def _read(self, link: Link, stream: trio.SocketStream) -> None:
+    async def _read(self, link: Link, stream: Stream) -> None:
         assert link.reader is not None
         reader, data = link.reader, link.early
         while True:
@@ -281,14 +289,14 @@ class Bus:
                 self._complain("warning", link.peer_ip, reader.fault)
                 return
             try:
-                data = await stream.receive_some(RECEIVE_SIZE)
+                data = bytes(await stream.receive_some(RECEIVE_SIZE))
             except trio.BrokenResourceError:
                 return
             if not data:
                 return
             self._bytes_received += len(data)
 
-    async def _write(self, link: Link, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+    async def _write(self, link: Link, stream: Stream, scope: trio.CancelScope) -> None:
         while True:
             await link.wake.wait()
             link.wake = trio.Event()

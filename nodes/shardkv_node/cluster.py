@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from shardkv.config import Config
 
     from .logs import Log
+    from .tls import Tls
 
 #: The bus port is this much above the client port unless ``cluster-port`` says otherwise.
 BUS_PORT_OFFSET = 10_000
@@ -50,12 +51,13 @@ class NodesFileFault(Exception):
 class ClusterNode:
     """Implements ``shardkv.commands.host.ClusterPort`` for the engine."""
 
-    def __init__(self, engine: Engine, reactor: Reactor, config: Config, log: Log, path: Path) -> None:
+    def __init__(self, engine: Engine, reactor: Reactor, config: Config, log: Log, path: Path, tls: Tls) -> None:
         self._engine = engine
         self._reactor = reactor
         self._config = config
         self._log = log
         self._path = path.absolute()
+        self._tls = tls
         self._clock = clock.SteadyClock()
         self._lock: FileLock
         self._listening: list[socket]
@@ -79,7 +81,8 @@ class ClusterNode:
         except OSError as error:
             raise NodesFileFault(f"Can't open {self._path} in order to acquire a lock: {error.strerror}") from error
         port = self._config.port or self._config.tls_port
-        bus_port = self._config.cluster_port or port + BUS_PORT_OFFSET
+        base = (self._config.tls_cluster and self._config.tls_port) or port
+        bus_port = self._config.cluster_port or base + BUS_PORT_OFFSET
         if bus_port > HIGHEST_PORT:
             raise NodesFileFault(
                 f"The port of the cluster bus would be {bus_port}: give a port of {HIGHEST_PORT - BUS_PORT_OFFSET} or "
@@ -100,6 +103,7 @@ class ClusterNode:
             clock=self._clock,
             secret=secret,
             limits=BusLimits(sendbuf=self._config.cluster_link_sendbuf_limit),
+            tls=lambda: self._tls if self._config.tls_cluster else None,
         )
         self.driver = ClusterDriver(
             self.machine,
@@ -128,7 +132,15 @@ class ClusterNode:
             identity = secrets.token_hex(20)
             self._log("notice", f"No cluster configuration found, I'm {identity}")
             return ClusterView.alone(
-                Node(identity, ip="", port=port, bus_port=bus_port, flags=MASTER, shard_id=secrets.token_hex(20))
+                Node(
+                    identity,
+                    ip="",
+                    port=port,
+                    bus_port=bus_port,
+                    tls_port=self._config.tls_port,
+                    flags=MASTER,
+                    shard_id=secrets.token_hex(20),
+                )
             )
         try:
             view = nodesconf.load(text)
@@ -240,7 +252,7 @@ class ClusterNode:
             preferred_endpoint=Endpoint(config.cluster_preferred_endpoint_type),
             announce_ip=config.cluster_announce_ip,
             announce_port=config.cluster_announce_port or config.port,  # CONFIG SET port may have moved us
-            announce_tls_port=config.cluster_announce_tls_port,
+            announce_tls_port=config.cluster_announce_tls_port or config.tls_port,
             announce_bus_port=config.cluster_announce_bus_port,
             announce_hostname=config.cluster_announce_hostname,
             announce_human_nodename=config.cluster_announce_human_nodename,
@@ -248,7 +260,7 @@ class ClusterNode:
         )
 
     def _options_changed(self, names: frozenset[str]) -> None:
-        if "port" in names or any(name.startswith("cluster-") for name in names):
+        if names & {"port", "tls-port"} or any(name.startswith("cluster-") for name in names):
             self.driver.submit(Reconfigured(self.settings()))
             self._route(self.machine.view)
 

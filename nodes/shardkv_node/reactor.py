@@ -31,6 +31,8 @@ from .poller import READ, WRITE, make_poller
 if TYPE_CHECKING:
     from shardkv.config import Config
 
+    from .tls import SecureSocket
+
 #: How long clients are served before other tasks get their turn.
 ROUNDS_SECONDS: Final = 0.002
 #: How long a round waits for a request.
@@ -67,7 +69,7 @@ class Connection:
 
     __slots__ = ("interest", "parser", "receive", "send", "session", "sock", "unsent", "unsent_at")
 
-    def __init__(self, sock: socket.socket, session: Session, parser: RequestParser) -> None:
+    def __init__(self, sock: socket.socket | SecureSocket, session: Session, parser: RequestParser) -> None:
         self.sock = sock
         self.receive = sock.recv
         self.send = sock.send
@@ -91,6 +93,7 @@ class Reactor:
         self._connections: dict[int, Connection] = {}
         self._by_session: dict[int, Connection] = {}
         self._listeners: dict[int, socket.socket] = {}
+        self._secured: dict[int, Callable[[socket.socket], SecureSocket]] = {}  #: listeners whose clients speak TLS
         self._woken: dict[Session, None] = {}
         self._answered: list[Connection] = []
         self._commit: Callable[[], None] | None = None
@@ -100,10 +103,14 @@ class Reactor:
 
     # ---- set-up
 
-    def listen(self, socks: Iterable[socket.socket]) -> None:
-        """Accept clients from these listening sockets."""
+    def listen(
+        self, socks: Iterable[socket.socket], secure: Callable[[socket.socket], SecureSocket] | None = None
+    ) -> None:
+        """Accept clients from these listening sockets; ``secure`` puts each one inside TLS."""
         for sock in socks:
             self._listeners[sock.fileno()] = sock
+            if secure is not None:
+                self._secured[sock.fileno()] = secure
             self._poller.register(sock.fileno(), READ)
 
     def stop_listening(self, socks: Iterable[socket.socket]) -> None:
@@ -111,6 +118,7 @@ class Reactor:
         for sock in socks:
             fd = sock.fileno()
             del self._listeners[fd]
+            self._secured.pop(fd, None)
             self._poller.unregister(fd)
             sock.close()
 
@@ -451,7 +459,10 @@ class Reactor:
     # ---- new connections
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(self._config.max_new_connections_per_cycle):
+        config = self._config
+        secure = self._secured.get(listener.fileno())
+        most = config.max_new_connections_per_cycle if secure is None else config.max_new_tls_connections_per_cycle
+        for _ in range(most):
             try:
                 sock, peer = listener.accept()
             except BlockingIOError:
@@ -461,7 +472,7 @@ class Reactor:
                     self._rest(error)
                     return
                 continue  # the client went away before we took it
-            self._admit(sock, peer)
+            self._admit(sock, peer, secure)
 
     def _rest(self, error: OSError) -> None:
         """No descriptor is left: stop accepting for a moment instead of spinning."""
@@ -471,7 +482,7 @@ class Reactor:
                 self._poller.modify(fd, 0)
         self._resting_until = stopwatch() + ACCEPT_REST_SECONDS
 
-    def _admit(self, sock: socket.socket, peer: object) -> None:
+    def _admit(self, sock: socket.socket, peer: object, secure: Callable[[socket.socket], SecureSocket] | None) -> None:
         sock.setblocking(False)
         stats = self._stats
         refusal = b""
@@ -482,22 +493,27 @@ class Reactor:
         if refusal:
             stats.rejected_connections += 1
             try:
-                sock.send(refusal)
+                if secure is None:
+                    sock.send(refusal)
             except OSError:
                 pass
             sock.close()
             return
+        taken: socket.socket | SecureSocket = sock
         try:
             session = self._open(sock, peer)
+            if secure is not None:
+                session.secure = True
+                taken = secure(sock)
         except OSError:
             sock.close()
             return
         parser = RequestParser(max_bulk=self._config.proto_max_bulk_len, probe=self._probe)
         parser.authenticated = session.authenticated
-        connection = Connection(sock, session, parser)
-        self._connections[sock.fileno()] = connection
+        connection = Connection(taken, session, parser)
+        self._connections[taken.fileno()] = connection
         self._by_session[session.id] = connection
-        self._poller.register(sock.fileno(), READ)
+        self._poller.register(taken.fileno(), READ)
 
     def _open(self, sock: socket.socket, peer: object) -> Session:
         if sock.family == socket.AF_UNIX:

@@ -23,6 +23,7 @@ from .child import Children
 from .disk import write_atomically
 from .listeners import ListenFault
 from .loading import LoadFault
+from .tls import Tls, TlsFault
 
 if TYPE_CHECKING:
     from .aof import AppendOnly
@@ -51,6 +52,7 @@ class NodeWorld:
 
     reactor: Reactor
     doors: Doors
+    tls_doors: Doors
     snapshots: Snapshots
     append_only: AppendOnly
 
@@ -62,6 +64,7 @@ class NodeWorld:
         self.stopping = trio.Event()
         self.farewells: list[Callable[[Shutdown], None]] = []
         self.supervised = "no"
+        self.tls = Tls(config, log)
         self.user_lines: Callable[[], list[str]] = list  #: what CONFIG REWRITE keeps of the users
         self.on_options_changed: list[Callable[[frozenset[str]], None]] = []
         self.peak_memory = 0
@@ -93,13 +96,16 @@ class NodeWorld:
         if "maxclients" in changed:
             self._allow_clients()
         came_from = os.open(".", os.O_RDONLY)  # it may have no name any more
+        contexts = self.tls.contexts
         try:
             if "dir" in changed:
                 self._enter_folder()
             try:
+                self._renew_tls(changed)
                 self._move_doors(changed)
             except ReplyError:
                 os.fchdir(came_from)
+                self.tls.contexts = contexts
                 raise
         finally:
             os.close(came_from)
@@ -125,16 +131,29 @@ class NodeWorld:
         self.config.assign(Config.dir, str(Path.cwd()))
 
     def _move_doors(self, changed: frozenset[str]) -> None:
-        """Listen where ``port`` and ``bind`` say now."""
-        if not changed & {"port", "bind"}:
+        """Listen where ``port``, ``tls-port`` and ``bind`` say now."""
+        config = self.config
+        for doors, option, port in ((self.doors, "port", config.port), (self.tls_doors, "tls-port", config.tls_port)):
+            if not changed & {option, "bind"}:
+                continue
+            try:
+                doors.open(config.bind, port)
+            except ListenFault as fault:
+                self._log("warning", f"Warning: {fault}")
+                if option in changed:
+                    raise _refused(option, "Unable to listen on this port. Check server logs.") from fault
+                raise _refused("bind", "Failed to bind to specified addresses.") from fault
+
+    def _renew_tls(self, changed: frozenset[str]) -> None:
+        """Have the certificates, ciphers and versions that the options name now, for new connections."""
+        asked = sorted(name for name in changed if name.startswith("tls-"))
+        if not asked:
             return
         try:
-            self.doors.open(self.config.bind, self.config.port)
-        except ListenFault as fault:
-            self._log("warning", f"Warning: {fault}")
-            if "port" in changed:
-                raise _refused("port", "Unable to listen on this port. Check server logs.") from fault
-            raise _refused("bind", "Failed to bind to specified addresses.") from fault
+            self.tls.renew()
+        except TlsFault as fault:
+            self._log("warning", str(fault))
+            raise _refused(asked[0], "Unable to update TLS configuration. Check server logs.") from fault
 
     # ---- users
 

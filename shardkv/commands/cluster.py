@@ -83,7 +83,7 @@ def cluster_info(ctx: Context) -> Reply:
 def cluster_nodes(ctx: Context) -> Reply:
     """Returns the cluster configuration as this node sees it."""
     machine = _port(ctx).machine
-    return Verbatim(describe.nodes_text(machine.view, machine.liveness()).encode())
+    return Verbatim(describe.nodes_text(machine.view, machine.liveness(), ctx.session.secure).encode())
 
 
 @command(
@@ -101,7 +101,7 @@ def cluster_nodes(ctx: Context) -> Reply:
 def cluster_slots(ctx: Context) -> Reply:
     """Returns the mapping of slots to nodes."""
     machine = _port(ctx).machine
-    return describe.slots_reply(machine.view, machine.liveness(), machine.settings)
+    return describe.slots_reply(machine.view, machine.liveness(), machine.settings, ctx.session.secure)
 
 
 @command(
@@ -156,7 +156,7 @@ def cluster_myshardid(ctx: Context) -> Reply:
 
 def _replicas(ctx: Context, node: bytes) -> Reply:
     machine = _port(ctx).machine
-    return describe.replicas_lines(machine.view, machine.liveness(), _text(node))
+    return describe.replicas_lines(machine.view, machine.liveness(), _text(node), ctx.session.secure)
 
 
 @command(

@@ -60,6 +60,7 @@ class Session:
         True  #: nothing about this client asks for the gates: all rights, no MULTI, no subscription, replies on ...
     )
     unix_socket: bool = False
+    secure: bool = False  #: came by TLS
     # ---- transactions
     queue: list[tuple[Command, list[bytes]]] | None = None
     queue_bytes: int = 0

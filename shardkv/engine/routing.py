@@ -30,6 +30,7 @@ def redirect(engine: Engine, session: Session, command: Command, keys: list[byte
         asking=session.asking or bool(command.flags & Flags.ASKING),
         migrate=command.name == "migrate",
         shard_channels=command.name in ("ssubscribe", "sunsubscribe", "spublish"),
+        tls=session.secure,
     )
     return route(machine.view, machine.settings, [key_slot(key) for key in keys], keys, asker, missing)
 
@@ -38,7 +39,7 @@ def waiting_refusal(engine: Engine, session: Session, blocked: Blocked) -> Reply
     """None if a client may go on waiting for its keys, which have one slot; or why not."""
     assert engine.cluster is not None
     machine = engine.cluster.machine
-    asker = Asker(write=blocked.command.is_write, readonly=session.readonly)
+    asker = Asker(write=blocked.command.is_write, readonly=session.readonly, tls=session.secure)
     return refuse_waiting(machine.view, machine.settings, key_slot(next(iter(blocked.keys))), asker)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Iterable, Sequence
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -46,9 +47,13 @@ class Client:
     ``timeout`` seconds, ConnectionError when the server has hung up.
     """
 
-    def __init__(self, host: str, port: int, resp3: bool = False, timeout: float = 20.0) -> None:
-        """``host`` with a slash in it is the path of a unix socket. ``resp3`` says HELLO 3, reply in ``greeting``."""
-        self._socket = _connect(host, port, timeout)
+    def __init__(
+        self, host: str, port: int, resp3: bool = False, timeout: float = 20.0, tls: SSLContext | None = None
+    ) -> None:
+        """``host`` with a slash in it is the path of a unix socket. ``resp3`` says HELLO 3, reply in ``greeting``.
+        ``tls``: speak TLS."""
+        connection = _connect(host, port, timeout)
+        self._socket = connection if tls is None else tls.wrap_socket(connection, server_hostname=host)
         self._buffer = bytearray()
         self._taken = 0
         self.pushes: list[Push] = []

@@ -9,7 +9,7 @@ from ..listkinds import EventClasses, Ignored, Lines, Percentiles, Refused, Rena
 from ..schema import IMMUTABLE, PROTECTED, Option, Table
 from .network import PORT
 
-_TLS: Final = "TLS"
+_SESSIONS: Final = "Python keeps the sessions of TLS as OpenSSL does by itself"
 
 
 class Observation(Table, title="slow log, latency and events"):
@@ -81,30 +81,30 @@ class Access(Table, title="access control"):
 class Tls(Table, title="TLS"):
     """Encrypted links."""
 
-    tls_port = Option(PORT, 0, "The port for clients that speak TLS. 0: none.", awaits=_TLS)
-    tls_cluster = Option(Flag(), False, "Whether the bus speaks TLS.", awaits=_TLS)
-    tls_replication = Option(Flag(), False, "Whether a replica speaks TLS to its primary.", awaits=_TLS)
-    tls_auth_clients = Option(
-        Choice("no", "yes", "optional"), "yes", "Whether clients must show a certificate.", awaits=_TLS
-    )
-    tls_cert_file = Option(Text(), "", "This node's certificate.", awaits=_TLS)
-    tls_key_file = Option(Text(), "", "Its key.", awaits=_TLS)
-    tls_key_file_pass = Option(Text(), "", "The password of that key.", sensitive=True, awaits=_TLS)
-    tls_client_cert_file = Option(Text(), "", "The certificate to show to other nodes. Empty: the same.", awaits=_TLS)
-    tls_client_key_file = Option(Text(), "", "Its key.", awaits=_TLS)
-    tls_client_key_file_pass = Option(Text(), "", "The password of that key.", sensitive=True, awaits=_TLS)
-    tls_ca_cert_file = Option(Text(), "", "The certificates of the authorities to trust, in one file.", awaits=_TLS)
-    tls_ca_cert_dir = Option(Text(), "", "The same as a folder.", awaits=_TLS)
-    tls_dh_params_file = Option(Text(), "", "Parameters of the Diffie-Hellman exchange.", awaits=_TLS)
+    tls_port = Option(PORT, 0, "The port for clients that speak TLS. 0: none.")
+    tls_cluster = Option(Flag(), False, "Whether the bus speaks TLS.")
+    tls_replication = Option(Flag(), False, "Whether a replica speaks TLS to its primary.", awaits="replication")
+    tls_auth_clients = Option(Choice("no", "yes", "optional"), "yes", "Whether clients must show a certificate.")
+    tls_cert_file = Option(Text(), "", "This node's certificate.")
+    tls_key_file = Option(Text(), "", "Its key.")
+    tls_key_file_pass = Option(Text(), "", "The password of that key.", sensitive=True)
+    tls_client_cert_file = Option(Text(), "", "The certificate to show to other nodes. Empty: the same.")
+    tls_client_key_file = Option(Text(), "", "Its key.")
+    tls_client_key_file_pass = Option(Text(), "", "The password of that key.", sensitive=True)
+    tls_ca_cert_file = Option(Text(), "", "The certificates of the authorities to trust, in one file.")
+    tls_ca_cert_dir = Option(Text(), "", "The same as a folder.")
+    tls_dh_params_file = Option(Text(), "", "Parameters of the Diffie-Hellman exchange.")
     tls_protocols = Option(
-        Text(), "", 'The versions to allow, such as "TLSv1.2 TLSv1.3". Empty: the library\'s choice.', awaits=_TLS
+        Text(), "", 'The versions to allow, such as "TLSv1.2 TLSv1.3". Empty: the library\'s choice.'
     )
-    tls_ciphers = Option(Text(), "", "The ciphers to allow up to TLS 1.2.", awaits=_TLS)
-    tls_ciphersuites = Option(Text(), "", "The cipher suites to allow in TLS 1.3.", awaits=_TLS)
-    tls_prefer_server_ciphers = Option(Flag(), False, "Whether the node's order of ciphers counts.", awaits=_TLS)
-    tls_session_caching = Option(Flag(), True, "Whether sessions can be resumed.", awaits=_TLS)
-    tls_session_cache_size = Option(Integer(0), 20_480, "How many sessions are remembered.", awaits=_TLS)
-    tls_session_cache_timeout = Option(Integer(0), 300, "For how many seconds.", awaits=_TLS)
+    tls_ciphers = Option(Text(), "", "The ciphers to allow up to TLS 1.2.")
+    tls_ciphersuites = Option(
+        Text(), "", "The cipher suites to allow in TLS 1.3. Refused where Python lets nobody choose them (before 3.15)."
+    )
+    tls_prefer_server_ciphers = Option(Flag(), False, "Whether the node's order of ciphers counts.")
+    tls_session_caching = Option(Flag(), True, "Whether sessions can be resumed.")
+    tls_session_cache_size = Option(Integer(0), 20_480, "How many sessions are remembered.", no_effect=_SESSIONS)
+    tls_session_cache_timeout = Option(Integer(0), 300, "For how many seconds.", no_effect=_SESSIONS)
 
 
 class Directives(Table, title="directives"):

@@ -53,7 +53,7 @@ class Network(Table, title="network"):
     )
     max_new_connections_per_cycle = Option(Integer(1, 1000), 10, "How many connections are accepted in one round.")
     max_new_tls_connections_per_cycle = Option(
-        Integer(1, 1000), 1, "How many TLS connections are accepted in one round.", awaits="TLS"
+        Integer(1, 1000), 1, "How many TLS connections are accepted in one round."
     )
 
 

@@ -134,7 +134,7 @@ class Cluster(Table, title="cluster"):
         Text(), "", "The address that peers and clients are told. Empty: the one that is seen."
     )
     cluster_announce_port = Option(PORT, 0, "The client port that they are told. 0: the real one.")
-    cluster_announce_tls_port = Option(PORT, 0, "The TLS port that they are told. 0: the real one.", awaits="TLS")
+    cluster_announce_tls_port = Option(PORT, 0, "The TLS port that they are told. 0: the real one.")
     cluster_announce_bus_port = Option(PORT, 0, "The bus port that peers are told. 0: the real one.")
     cluster_announce_hostname = Option(Text(), "", "The host's name that they are told.", check=_host_name)
     cluster_announce_human_nodename = Option(
