@@ -185,7 +185,9 @@ class Node:
         self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
         self.world.on_options_changed.append(self.append_only.options_changed)
         self.world.on_options_changed.append(self.engine.replication.options_changed)
-        self.replication = ReplicationManager(self.engine, self.reactor, self.snapshots, self.world.children, log)
+        self.replication = ReplicationManager(
+            self.engine, self.reactor, self.snapshots, self.world.children, log, self.world.tls
+        )
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)

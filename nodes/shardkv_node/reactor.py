@@ -31,7 +31,7 @@ from .poller import READ, WRITE, make_poller
 if TYPE_CHECKING:
     from shardkv.config import Config
 
-    from .tls import SecureSocket
+    from .tls import SecureSocket, Sharing
 
 #: How long clients are served before other tasks get their turn.
 ROUNDS_SECONDS: Final = 0.002
@@ -566,7 +566,7 @@ class Reactor:
         """Send what was queued from outside the loop (timers, the bus)."""
         self._end_round()
 
-    def duplicate(self, session: Session) -> socket.socket | None:
+    def duplicate(self, session: Session) -> Sharing | None:
         """A second descriptor of a client's socket, to be closed by the caller; None if the client is gone."""
         connection = self._by_session.get(session.id)
         return None if connection is None else connection.sock.dup()

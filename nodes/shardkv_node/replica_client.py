@@ -34,6 +34,7 @@ from shardkv.replication.replica import (
 from . import clock
 from .reactor import Reactor
 from .replica_intake import DirectIntake, FileIntake, IntakeFault, intake_for
+from .tls import SecureSocket, Tls
 
 #: One read.
 RECEIVE: Final = 1 << 17
@@ -42,14 +43,15 @@ RECEIVE: Final = 1 << 17
 class ReplicaClient:
     """Serves ``Replication.link`` for as long as there is one."""
 
-    def __init__(self, engine: Engine, reactor: Reactor, log: Callable[[str, str], None]) -> None:
+    def __init__(self, engine: Engine, reactor: Reactor, log: Callable[[str, str], None], tls: Tls) -> None:
         self._engine = engine
+        self._tls = tls
         self._reactor = reactor
         self._log = log
         self._replication: Replication = engine.replication
         self._changed = trio.Event()
         self._scope = trio.CancelScope()
-        self._sock: socket.socket | None = None
+        self._sock: socket.socket | SecureSocket | None = None
         self._intake: DirectIntake | FileIntake | None = None
         self._full_sync = FullSync("", 0)
         self._same_history = False
@@ -162,14 +164,26 @@ class ReplicaClient:
                 reason = _why(error)
             else:
                 # From here on without trio's wrapper, which can send only by waiting.
-                self._sock = socket.socket(fileno=os.dup(stream.socket.fileno()))
-                self._sock.setblocking(False)
+                sock = socket.socket(fileno=os.dup(stream.socket.fileno()))
+                sock.setblocking(False)
                 stream.socket.close()
+                reason = await self._enter(sock)
         now = clock.stopwatch()
         if self._sock is None:
             self._todo += link.lost(now, f"Unable to connect to MASTER {host}:{port}: {reason}")
         else:
             self._todo += link.connected(now)
+
+    async def _enter(self, sock: socket.socket) -> str:
+        """Use a connected socket from now on, inside TLS if that is asked for; the reason if that fails."""
+        if not self._engine.config.tls_replication:
+            self._sock = sock
+            return ""
+        try:
+            self._sock = await self._tls.enter(sock)
+        except OSError as error:
+            return f"TLS: {getattr(error, 'reason', None) or _why(error)}"
+        return ""
 
     async def _send(self, link: ReplicaLink, data: bytes) -> None:
         if self._sock is None:

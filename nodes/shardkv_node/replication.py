@@ -19,6 +19,7 @@ from .snapshots import Snapshots, number
 
 if TYPE_CHECKING:
     from .child import Children
+    from .tls import Tls
 
 TICK_SECONDS: Final = 0.1
 
@@ -33,12 +34,13 @@ class ReplicationManager:
         snapshots: Snapshots,
         children: Children,
         log: Callable[[str, str], None],
+        tls: Tls,
     ) -> None:
         self._engine = engine
         self._reactor = reactor
         self._snapshots = snapshots
         self._replication = engine.replication
-        self.client = ReplicaClient(engine, reactor, log)
+        self.client = ReplicaClient(engine, reactor, log, tls)
         self.sender = SnapshotSender(engine, reactor, snapshots, children, log)
         self.logged: Callable[[], int | None] = lambda: None
         engine.replication.rim = self

@@ -27,6 +27,7 @@ from .snapshots import Snapshots, paced
 
 if TYPE_CHECKING:
     from .child import Children
+    from .tls import Sharing
 
 #: Bytes that are read from the file or the pipe at a time.
 PORTION: Final = 1 << 18
@@ -37,7 +38,7 @@ _SHORT: Final = 0.001
 class Transfer:
     """One replica's socket, while its snapshot is on its way."""
 
-    def __init__(self, replica: Replica, sock: socket.socket) -> None:
+    def __init__(self, replica: Replica, sock: Sharing) -> None:
         self.replica = replica
         self._sock = sock
         self.gone = False

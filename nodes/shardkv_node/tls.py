@@ -5,6 +5,7 @@ The contexts are made anew by CONFIG SET; a connection keeps the one it was made
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -98,6 +99,55 @@ class SecureSocket:
         except (OSError, ValueError):
             pass  # it would have to wait for the peer, or there was no handshake
         self._secure.close()
+
+    def dup(self) -> SharedSocket:
+        """A second way to send by this connection."""
+        return SharedSocket(self)
+
+    def shutdown(self, how: int) -> None:
+        """End the connection below, without a word."""
+        socket.socket.shutdown(self._secure, how)
+
+
+class SharedSocket:
+    """Somebody else's use of a connection inside TLS: with a descriptor of its own to wait for, and without the right
+    to close it."""
+
+    __slots__ = ("_secure", "_waited")
+
+    def __init__(self, secure: SecureSocket) -> None:
+        self._secure = secure
+        self._waited = os.dup(secure.fileno())
+
+    def fileno(self) -> int:
+        """What can be waited for."""
+        return self._waited
+
+    def send(self, data: bytes | memoryview) -> int:
+        """As that of the connection. Raises OSError once that is closed."""
+        return self._secure.send(data)
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """An option of the connection below."""
+        self._secure.setsockopt(level, option, value)
+
+    def shutdown(self, how: int) -> None:
+        """End the connection."""
+        self._secure.shutdown(how)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._waited)
+
+    def __enter__(self) -> SharedSocket:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+#: A socket that only sends, and that others may use as well.
+Sharing: TypeAlias = "socket.socket | SharedSocket"
 
 
 class Tls:
@@ -233,10 +283,23 @@ class Tls:
         assert self._server is not None, "nobody listens for TLS without a context"
         return SecureSocket(self._wrapped(self._server, sock, server=True), self._log)
 
-    def enter(self, sock: socket.socket) -> SecureSocket:
-        """The same for a socket that is connected to another node, whose certificate is checked. Raises OSError."""
+    async def enter(self, sock: socket.socket) -> SecureSocket:
+        """The same for a socket that is connected to another node, once that has shown a certificate. Raises
+        OSError."""
         assert self._client is not None, "nobody is dialled by TLS without a context"
-        return SecureSocket(self._wrapped(self._client, sock, server=False), self._log)
+        secure = self._wrapped(self._client, sock, server=False)
+        while True:
+            try:
+                secure.do_handshake()
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(secure)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(secure)
+            except BaseException:
+                secure.close()
+                raise
+            else:
+                return SecureSocket(secure, self._log)
 
     @staticmethod
     def _wrapped(context: ssl.SSLContext, sock: socket.socket, server: bool) -> ssl.SSLSocket:

@@ -452,7 +452,7 @@ class Replication:
             user=config.masteruser.encode("utf-8", "surrogateescape"),
             password=config.masterauth,
             announce_ip=config.replica_announce_ip.encode("utf-8", "surrogateescape"),
-            announce_port=config.replica_announce_port or config.port,
+            announce_port=config.replica_announce_port or (config.tls_port if config.tls_replication else config.port),
         )
 
     def offer(self) -> Endpoint | None:

@@ -83,7 +83,7 @@ class Tls(Table, title="TLS"):
 
     tls_port = Option(PORT, 0, "The port for clients that speak TLS. 0: none.")
     tls_cluster = Option(Flag(), False, "Whether the bus speaks TLS.")
-    tls_replication = Option(Flag(), False, "Whether a replica speaks TLS to its primary.", awaits="replication")
+    tls_replication = Option(Flag(), False, "Whether a replica speaks TLS to its primary.")
     tls_auth_clients = Option(Choice("no", "yes", "optional"), "yes", "Whether clients must show a certificate.")
     tls_cert_file = Option(Text(), "", "This node's certificate.")
     tls_key_file = Option(Text(), "", "Its key.")
