@@ -150,8 +150,13 @@ class AppendOnly:
     def _record(self) -> None:
         """Record what is propagated from now on, and let replies wait for it."""
         self._stop_recording()
-        self._sink = self._take_stamped if self._config.aof_timestamp_enabled else self.writer.recorder.take
-        self._engine.sinks.append(self._sink)
+        engine, recorder = self._engine, self.writer.recorder
+        if self._config.aof_timestamp_enabled:
+            self._sink = self._take_stamped
+        else:
+            self._sink = recorder.take
+            engine.propagation.in_one_go[self._sink] = recorder.take_all
+        engine.sinks.append(self._sink)
         if self.reactor is not None:
             self.reactor.hold_replies(self.writer.commit)
 
@@ -162,6 +167,7 @@ class AppendOnly:
     def _stop_recording(self) -> None:
         if self._sink is not None:
             self._engine.sinks.remove(self._sink)
+            self._engine.propagation.in_one_go.pop(self._sink, None)
             self._sink = None
         if self.reactor is not None:
             self.reactor.hold_replies(None)
@@ -299,7 +305,7 @@ class AppendOnly:
         if config.aof_use_rdb_preamble:
             return self._snapshots.snapshot(for_log=True)
         seconds = clock.unix_ms() // 1000 if config.aof_timestamp_enabled else None
-        return CommandSnapshot(self._engine.databases, seconds=seconds)
+        return CommandSnapshot(self._engine.databases, self._engine.scripts.library_codes(), seconds)
 
     def _write_base(self, path: Path, base: Snapshot | CommandSnapshot, report: Report | None = None) -> None:
         """Write a base file. Raises OSError; nothing is left behind then."""

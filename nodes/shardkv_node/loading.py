@@ -57,7 +57,7 @@ def restore_functions(engine: Engine, loader: RdbLoader, *, flush: bool = True, 
     """Make the functions of a snapshot those of the engine (``flush``), or add them, in place of those of their names
     only with ``replace``. Raises RdbFault, and then nothing is changed."""
     try:
-        engine.scripts.restore_libraries(loader.libraries, flush=flush, replace=replace)
+        engine.scripts.restore_libraries(loader.libraries, flush=flush, replace=replace, patient=True)
     except ReplyError as error:
         reason = error.text.removeprefix("ERR ")
         raise RdbFault(loader.offset, f"a library of functions in it cannot be loaded: {reason}") from None

@@ -99,7 +99,6 @@ class Engine:
         self.watches = Watches()
         self.sinks: list[Sink] = []  #: who gets what is propagated
         self.propagation = Propagation(self, self.sinks)
-        self.scripts = Scripts(self)
         self.in_script = False
         self.observer = Observer(self)
         self.slow_log = self.observer.slow_log
@@ -111,7 +110,8 @@ class Engine:
         self.look_up = self._names.look_up
         self._gates: dict[str, tuple[Gate, ...]] = {name: gates_of(command) for name, command in TABLE.items()}
         self.replication = Replication(self)
-        self.context = Context(self, Session(id=0, db=self.database(0), created=0))
+        self.context: Context = Context(self, Session(id=0, db=self.database(0), created=0))
+        self.scripts = Scripts(self)
         self.refresh_calm()
 
     # ---- sessions and databases
@@ -387,6 +387,17 @@ class Engine:
         """Feed a command to the log and the replicas at once: nothing else belongs to it."""
         for sink in self.sinks:
             sink(database, words)
+
+    def propagate_run(self, database: Database, requests: list[list[bytes]]) -> None:
+        """The same for several, each of which stands for itself."""
+        in_one_go = self.propagation.in_one_go
+        for sink in self.sinks:
+            take_all = in_one_go.get(sink)
+            if take_all is not None:
+                take_all(database, requests)
+            else:
+                for words in requests:
+                    sink(database, words)
 
     def also_propagate(self, database: Database, words: list[bytes]) -> None:
         """Let this go out with what the running request becomes, before it."""

@@ -47,7 +47,7 @@ class Overtime:
             return None
         seconds = engine.stopwatch() - run.started
         if run.library is not None:
-            return _LOAD_TIMEOUT if seconds > LOAD_SECONDS else None
+            return _LOAD_TIMEOUT if seconds > LOAD_SECONDS and not run.patient else None
         if self.refusal is None:
             threshold = engine.config.busy_reply_threshold
             if not threshold or seconds * 1000 < threshold:

@@ -33,12 +33,14 @@ _EXEC: Final = [b"EXEC"]
 class Propagation:
     """Gathers what a request became. ``sinks`` is the engine's list, which is empty when nobody follows."""
 
-    __slots__ = ("_engine", "audience", "listeners", "pending", "sinks")
+    __slots__ = ("_engine", "audience", "in_one_go", "listeners", "pending", "sinks")
 
     def __init__(self, engine: Engine, sinks: list[Sink]) -> None:
         self._engine = engine
         self.sinks = sinks
         self.listeners: list[Sink] = []  #: those of the sinks that get what changes no data, too
+        #: what a sink takes many commands for one database by, if there is something quicker than to be called for each
+        self.in_one_go: dict[Sink, Callable[[Database, list[list[bytes]]], None]] = {}
         self.audience = EVERYBODY  #: who gets what changes data; scripts may choose (redis.set_repl)
         #: number of the database, words, who gets it
         self.pending: list[tuple[int, list[bytes], int]] = []

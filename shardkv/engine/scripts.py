@@ -21,7 +21,7 @@ from ..scripting.host import Sandbox
 from ..scripting.shebang import ScriptFlags, checked_name, library_name, named_flags, script_flags
 from .overtime import Overtime
 from .propagation import EVERYBODY
-from .script_calls import Running, ScriptCalls, is_stale
+from .script_calls import Running, RunningFunction, ScriptCalls, is_stale
 
 if TYPE_CHECKING:
     from ..commands.context import Context
@@ -49,6 +49,8 @@ class Scripts:
         self._calls = ScriptCalls(engine)
         self.overtime = Overtime(engine, self._calls)
         self.call = self._calls.call
+        self.quickened = self._calls.quickened
+        self.answer = self._calls.answer
         self.may_call = self._calls.may_call
         self.look = self.overtime.look
         self.cache = ScriptCache()
@@ -133,8 +135,10 @@ class Scripts:
         return script
 
     def _run_script(self, ctx: Context, script: Script, words: list[bytes], keys: int, read_only: bool) -> Any:
-        run = Running(script.name, words, ctx.session, self._engine.stopwatch(), False, script.flags, read_only)
-        return self._run(ctx, run, self._evaluating, script.function, keys)
+        run = Running(script.name, words, ctx.session, self._engine.stopwatch(), script.flags, read_only)
+        if not script.compatible or self._engine.following:
+            self._prepare(run)
+        return self._run(ctx, run, self._for_eval or self._evaluating, script.function, keys)
 
     def load(self, body: bytes) -> bytes:
         """SCRIPT LOAD; the name. Raises ReplyError."""
@@ -166,7 +170,6 @@ class Scripts:
     def _run(self, ctx: Context, run: Running, sandbox: Sandbox, function: Any, keys: int) -> Any:
         """Run a script or function; its reply. Raises ReplyError for what it may not even begin with."""
         engine = self._engine
-        self._prepare(run)
         session, db = ctx.session, ctx.db
         if engine.cluster is not None and keys:
             run.slot = key_slot(run.words[3])
@@ -175,12 +178,13 @@ class Scripts:
         run.free = session.plain and engine.calm and engine.cluster is None
         outer = session.last_command
         ctx.effects = []
-        self._calls.running = run
+        self._calls.begin(run, sandbox.urge)
         try:
             reply = sandbox.run(function, run.name, run.words[3:], keys, session.resp3)
         finally:
-            self._calls.running = None
-            self.overtime.end()
+            self._calls.end()
+            if self.overtime.refusal is not None:
+                self.overtime.end()
             engine.propagation.audience = EVERYBODY
             session.last_command = outer
             if ctx.db is not db:
@@ -224,20 +228,16 @@ class Scripts:
         except NotAnInteger:
             raise ReplyError("ERR Bad number of keys provided") from None
         _check_keys(keys, words)
-        run = Running(
-            words[1].decode("utf-8", "surrogateescape"),
-            words,
-            ctx.session,
-            self._engine.stopwatch(),
-            True,
-            function.flags,
-            read_only,
-        )
+        name = words[1].decode("utf-8", "surrogateescape")
+        run = RunningFunction(name, words, ctx.session, self._engine.stopwatch(), function.flags, read_only)
+        self._prepare(run)
         return self._run(ctx, run, self._functional, function.callback, keys)
 
-    def load_library(self, code: bytes, *, replace: bool, registry: Registry | None = None) -> bytes:
+    def load_library(
+        self, code: bytes, *, replace: bool, registry: Registry | None = None, patient: bool = False
+    ) -> bytes:
         """FUNCTION LOAD; the library's name. Raises ReplyError, and then nothing is changed. ``registry``: into this
-        one instead."""
+        one instead. ``patient``: however long its code runs."""
         name, text = library_name(code)
         target = self.registry if registry is None else registry
         if not replace and name.encode() in target.libraries:
@@ -247,12 +247,14 @@ class Scripts:
         function = sandbox.compile(text, b"@user_function", "ERR Error compiling function: ")
         engine = self._engine
         session: Session = engine.context.session
-        run = Running(name, [], session, engine.stopwatch(), True, ScriptFlags.NONE, True, library=library)
-        self._calls.running = run
+        run = RunningFunction(name, [], session, engine.stopwatch(), ScriptFlags.NONE, read_only=True)
+        run.library = library
+        run.patient = patient
+        self._calls.begin(run, sandbox.urge)
         try:
             sandbox.load_library(function)
         finally:
-            self._calls.running = None
+            self._calls.end()
         if not library.functions:
             raise ReplyError("ERR No functions registered")
         target.add(library, replace=replace)
@@ -267,12 +269,12 @@ class Scripts:
         """The sources of all libraries, for snapshots and FUNCTION DUMP."""
         return [library.code for library in self.registry.libraries.values()]
 
-    def restore_libraries(self, codes: list[bytes], *, flush: bool, replace: bool) -> None:
+    def restore_libraries(self, codes: list[bytes], *, flush: bool, replace: bool, patient: bool = False) -> None:
         """Load several libraries, all or none: in place of all there are (``flush``), of those with their names
         (``replace``), or beside them. Raises ReplyError."""
         planned = Registry() if flush else self.registry.copy()
         for code in codes:
-            self.load_library(code, replace=replace, registry=planned)
+            self.load_library(code, replace=replace, registry=planned, patient=patient)
         self.registry = planned
 
     # ---- what INFO tells

@@ -167,8 +167,7 @@ class ShortWay:
             session.out.append(replies)
             self._book(session, shortcut, count, started)
             if sinks and db.dirty != dirty:
-                for words in requests[:count]:
-                    self._engine.propagate(db, words)
+                self._engine.propagate_run(db, requests[:count])
         return count
 
     def _book(self, session: Session, shortcut: Shortcut, count: int, started: float) -> float:

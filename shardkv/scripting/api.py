@@ -16,7 +16,7 @@ from ..errors import ReplyError
 from ..resp.numbers import format_double
 from .bytecode import keep_frames
 from .convert import Converter, MakeTable, error_bytes, number_word, weight
-from .port import ScriptPort
+from .port import Answered, ScriptPort
 
 CONSTANTS: Final[dict[bytes, int]] = {
     b"LOG_DEBUG": 0,
@@ -43,6 +43,9 @@ GUARDED: Final = frozenset(
     b"wrap rep reverse lower upper find match gmatch gfind gsub insert remove sort foreach maxn".split()
 )
 
+#: A string up to this is always affordable (``host.RESERVE``).
+_SMALL: Final = 16384
+
 _NOT_WORDS: Final = ReplyError("ERR Lua redis lib command arguments must be strings or integers")
 _NO_WORDS: Final = ReplyError("ERR Please specify at least one argument for this redis lib call")
 _NO_MEMORY: Final = ReplyError("ERR not enough memory: the script needs more than lua-memory-limit allows")
@@ -62,13 +65,15 @@ class Room(Protocol):
 class Api:
     """The functions of one interpreter. ``port`` is the node; ``resp3`` what the script has set."""
 
-    def __init__(self, port: ScriptPort, table: MakeTable, room: Room) -> None:
+    def __init__(self, port: ScriptPort, table: MakeTable, room: Room, used: Callable[[], int]) -> None:
         self.port = port
         self.resp3 = False
         self.raised = Raised()
         self._convert = Converter(table).to_lua
         self._table = table
         self._room = room
+        self._used = used
+        self.ceiling = 0  #: while Lua holds fewer bytes than this there is room for small things
         self._text = b""
         self._call = port.call
 
@@ -87,13 +92,15 @@ class Api:
 
     def call(self, *words: Any) -> Any:
         """redis.call: an error is raised."""
+        if self._used() > self.ceiling and not self._room.has_room(0):
+            self._raise(_NO_MEMORY)
         reply = self._perform(words)
         kind = type(reply)
-        if kind is bytes:
-            if len(reply) > 1024 and not self._room.has_room(len(reply)):
-                self._raise(_NO_MEMORY)
-            return reply
         if kind is int:
+            return reply
+        if kind is bytes:
+            if len(reply) > _SMALL and not self._room.has_room(len(reply)):
+                self._raise(_NO_MEMORY)
             return reply
         if reply is None:
             return None if self.resp3 else False
@@ -103,6 +110,8 @@ class Api:
 
     def pcall(self, *words: Any) -> Any:
         """redis.pcall: an error is a table."""
+        if self._used() > self.ceiling and not self._room.has_room(0):
+            self._raise(_NO_MEMORY)
         reply = self._perform(words)
         if type(reply) is int:
             return reply
@@ -114,15 +123,19 @@ class Api:
         return self._convert(reply, self.resp3)
 
     def _perform(self, words: tuple[Any, ...]) -> Any:
-        if not self._room.has_room(0):
-            self._raise(_NO_MEMORY)
         for word in words:
             if type(word) is not bytes:
+                if type(word) is Answered:
+                    return self.port.answer(word)
                 fixed = self._words(words)
                 return fixed if isinstance(fixed, ReplyError) else self._call(fixed)
         if not words:
             return _NO_WORDS
         return self._call(list(words))
+
+    def _can_hold(self, size: int) -> bool:
+        """Whether a string can be given to Lua without further questions."""
+        return size <= _SMALL and self._used() <= self.ceiling
 
     def _words(self, words: tuple[Any, ...]) -> list[bytes] | ReplyError:
         """The words of a command, with numbers written out."""
@@ -254,7 +267,10 @@ class Api:
     def functions(self) -> dict[bytes, Callable[..., Any]]:
         """Everything that the sandbox wants, by name."""
         own = (b"take", b"poll", b"speaks_resp3", b"format_double", b"memfind", b"keep_frames", b"register_function")
-        return {name: getattr(self, name.decode()) for name in (*NAMES, *own)}
+        made = {name: getattr(self, name.decode()) for name in (*NAMES, *own)}
+        for name in (b"call", b"pcall"):
+            made[name] = self.port.quickened(made[name], self._can_hold)
+        return made
 
 
 def _is_text(value: Any) -> bool:

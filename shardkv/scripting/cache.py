@@ -7,7 +7,7 @@ until SCRIPT FLUSH.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
 
@@ -29,10 +29,12 @@ class Script:
     function: Any
     kept: bool  #: came by SCRIPT LOAD
 
-    @property
-    def name(self) -> str:
-        """How errors and the log call it."""
-        return self.sha.decode()
+    name: str = field(init=False)  #: how errors and the log call it
+    compatible: bool = field(init=False)  #: it has no first line with flags
+
+    def __post_init__(self) -> None:
+        self.name = self.sha.decode()
+        self.compatible = bool(self.flags & ScriptFlags.COMPATIBLE)
 
 
 def sha_of(body: bytes) -> bytes:

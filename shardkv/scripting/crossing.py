@@ -27,6 +27,8 @@ from lupa.lua51 import LuaError, LuaRuntime
 #: Bytes that must be free when a Python function is entered: enough for whatever lupa allocates by itself.
 RESERVE: Final = 256 * 1024
 
+_SMALL: Final = RESERVE // 4
+
 #: What Lua says when its allocator refuses.
 OUT_OF_MEMORY: Final = b"not enough memory"
 
@@ -71,7 +73,7 @@ local function raise()
         error(fault, 0)
     end
     sethook(hook, mask, count)
-    if number > 0 then
+    if number then
         fault = bad_argument()
     end
     local value = here and where() .. fault or fault
@@ -107,6 +109,20 @@ class LuaFault(Exception):
         self.here = here
 
 
+def failure(value: Any) -> LuaFault:
+    """The error of a function of Lua's that ran under pcall. A string is an error of its own, told with the caller's
+    position; what is raised from elsewhere, by the clock of a long script or by the allocator, goes on as it is."""
+    return LuaFault(value, here=type(value) is bytes and value != OUT_OF_MEMORY)
+
+
+def outcome(result: tuple[bool, Any]) -> Any:
+    """What pcall has returned: the value, or the error raised."""
+    ok, value = result
+    if not ok:
+        raise failure(value)
+    return value
+
+
 class ArgumentFault(Exception):
     """Argument ``number`` (counted from 1) is not what it must be, as ``luaL_argerror`` says it."""
 
@@ -126,16 +142,33 @@ class Crossing:
         self._used, self._limit = runtime.get_memory_used, runtime.get_max_memory
         self._bounded = runtime.get_max_memory() is not None
 
-    def define(self, table: Any, name: bytes, call: Callable[..., Any], *, small: bool = False) -> None:
-        """Make ``call`` the function ``name`` of a Lua table. It may raise ``LuaFault`` and ``ArgumentFault``.
-        ``small``: it returns numbers, for which Lua needs no memory."""
+    def define(self, table: Any, name: bytes, call: Callable[..., Any]) -> None:
+        """Make ``call`` the function ``name`` of a Lua table. It may raise ``LuaFault`` and ``ArgumentFault``."""
 
         def entry(*arguments: Any) -> Any:
             if self._bounded and self._used() > self._limit() - RESERVE:
                 return self._scarce(call, arguments)
-            return self._perform(call, *arguments)
+            result = self._perform(call, *arguments)
+            if type(result) is bytes and len(result) > _SMALL and not self.afford(len(result)):
+                return self._perform(self._made_room, result)
+            return result
 
-        self._define(table, name, partial(self._perform, call) if small else entry)
+        self._define(table, name, entry)
+
+    def define_small(
+        self, table: Any, name: bytes, call: Callable[..., Any], quick: Callable[..., Any] | None = None
+    ) -> None:
+        """The same for one that returns numbers, for which Lua needs no memory. ``quick`` is ``call`` for the usual
+        arguments: it raises nothing, and where it declines, with None, ``call`` has the word."""
+        if quick is None:
+            self._define(table, name, partial(self._perform, call))
+            return
+
+        def entry(*arguments: Any) -> Any:
+            result = quick(*arguments)
+            return self._perform(call, *arguments) if result is None else result
+
+        self._define(table, name, entry)
 
     def afford(self, size: int) -> bool:
         """Whether Lua has room for values of ``size`` bytes. For those of a few kilobytes nobody needs to ask."""
@@ -158,12 +191,16 @@ class Crossing:
         except LuaError as error:
             return self._fail(str(error).encode("latin-1"), here=False)
 
+    def _made_room(self, result: bytes) -> bytes:
+        self.must_afford(len(result))
+        return result
+
     def _scarce(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """Less than the reserve is left."""
         self._runtime.gccollect()
         return self._perform(call, *arguments) if self.afford(0) else self._exhausted()
 
-    def _fail(self, value: Any, *, number: int = 0, here: bool = True) -> None:
+    def _fail(self, value: Any, *, number: int | None = None, here: bool = True) -> None:
         """Have ``value`` raised when the running function, which must return now, returns."""
         if not self.afford(0):
             return self._exhausted()
@@ -173,7 +210,7 @@ class Crossing:
         """It is not garbage that fills the memory. The script gets the reserve, so that its error can be raised, but no
         second chance to fill that too: where it catches the error it meets it again on the next line."""
         self._runtime.set_max_memory(self._limit() + RESERVE)
-        self._arm_it(OUT_OF_MEMORY, 0, False, True)
+        self._arm_it(OUT_OF_MEMORY, None, False, True)
 
     def _arm_it(self, *what: Any) -> None:
         self._runtime.execute(_RUN, self._arm, *what)

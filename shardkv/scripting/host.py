@@ -13,7 +13,6 @@ needs, and takes results out again. Three dangers are held here rather than in L
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, Final
 
 from lupa.lua51 import LuaError, LuaRuntime
@@ -21,7 +20,9 @@ from lupa.lua51 import LuaError, LuaRuntime
 from ..errors import ReplyError
 from .api import CONSTANTS, EVAL_ONLY, NAMES, Api
 from .failure import ScriptError
+from .libraries import install
 from .port import ScriptPort
+from .sources import source
 
 #: Left free for what Lua and its border need between two checks.
 RESERVE: Final = 256 * 1024
@@ -55,10 +56,11 @@ class Sandbox:
             unpack_returned_tuples=True,
             max_memory=0,
         )
+        self._used = self._lua.get_memory_used
         self.limit = 0  #: as it was set
         self._limit = 0  #: as it is enforced
         self._collect_above = COLLECT_ABOVE
-        self.api = Api(port, self._lua.table_from, self)
+        self.api = Api(port, self._lua.table_from, self, self._lua.get_memory_used)
         self._as_function = functions
         names = [name for name in NAMES if not (functions and name in EVAL_ONLY)]
         options = self._lua.table_from(
@@ -68,17 +70,17 @@ class Sandbox:
                 b"constants": self._lua.table_from(CONSTANTS | versions),
                 b"api": self._lua.table_from(names),
                 b"patterns": self._load("patterns.lua"),
+                b"libraries": install(self._lua),
             }
         )
         parts = self._load("sandbox.lua")(self._lua.table_from(self.api.functions()), self.api.raised, options)
-        self._compile, self._run, self._feed, self._load_library = parts
+        self._compile, self._run, self._feed, self._load_library, self._urge = parts
         self._prepare_references()
         self._lua.gccollect()
         self.set_limit(limit)
 
     def _load(self, name: str) -> Any:
-        source = files(__package__).joinpath(name).read_bytes()
-        return self._lua.compile(source, name=_CHUNK)
+        return self._lua.compile(source(name), name=_CHUNK)
 
     def _prepare_references(self) -> None:
         """Make the slots that tables and functions take while Python holds them, and give them back."""
@@ -92,6 +94,7 @@ class Sandbox:
         self.limit = limit
         self._limit = max(limit, 4 * RESERVE) if limit else 0
         self._lua.set_max_memory(self._limit)
+        self.api.ceiling = self._limit - RESERVE if self._limit else 1 << 62
 
     @property
     def memory(self) -> int:
@@ -144,15 +147,17 @@ class Sandbox:
         Plain values come as they are (bytes, int, None), tables as ``(True, bytes of the reply)``. An error is a
         ``ScriptError`` that is returned. ``resp3``: what the client speaks.
         """
-        api = self.api
-        api.resp3 = False
-        if self._limit and not self.has_room(2 * sum(map(len, words)) + 64 * len(words)):
+        self.api.resp3 = False
+        self._lua.set_max_memory(self._limit)  # a library may have lent the last script some of the reserve
+        count = len(words)
+        size = 2 * sum(map(len, words)) + 64 * count
+        if self._used() + size > self.api.ceiling and not self.has_room(size):
             return ScriptError("ERR not enough memory for the keys and arguments of the script")
         try:
-            if len(words) > PORTION:
+            if count > PORTION:
                 words = self._feed_portions(words, keys)
-                keys = 0
-            result = self._run(function, self._as_function, resp3, keys, *words)
+                keys = count = 0
+            result = self._run(function, self._as_function, resp3, keys, count, *words)
         except LuaError as error:
             self._lua.gccollect()
             return ScriptError(f"ERR {error}")
@@ -165,6 +170,13 @@ class Sandbox:
         if len(result) == 2:
             return result
         return _failure(name, result[2:])
+
+    def urge(self) -> None:
+        """The running script has taken long in something that no hook sees: it looks at the clock at once.
+
+        As a chunk, for that runs on the coroutine that is running now, and hooks belong to coroutines.
+        """
+        self._lua.execute(b"local urge = ... urge()", self._urge)
 
     def _feed_portions(self, words: list[bytes], keys: int) -> list[bytes]:
         """Many words go in beforehand."""

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..errors import ReplyError
 
 
+class Answered(bytes):
+    """A command has been answered already, with these bytes of a reply; ``ScriptPort.answer`` reads them."""
+
+    __slots__ = ()
+
+
 class ScriptPort(Protocol):
     """The engine as a running script sees it."""
+
+    def quickened(self, slow: Callable[..., Any], can_hold: Callable[[int], bool]) -> Callable[..., Any]:
+        """``slow``, which is redis.call or redis.pcall, with a short way before it. ``can_hold`` tells whether Lua has
+        room for a string of so many bytes."""
+
+    def answer(self, reply: bytes) -> Any:
+        """The plain value of a reply that the short way has not understood."""
 
     def call(self, words: list[bytes]) -> Any:
         """Run a command; its reply as a plain value, a ReplyError instance for an error."""
@@ -32,6 +46,14 @@ class ScriptPort(Protocol):
 #: For tests and tools that have no node: every command is refused.
 class NoPort:
     """Implements ``ScriptPort`` where there is nothing to call."""
+
+    def quickened(self, slow: Callable[..., Any], can_hold: Callable[[int], bool]) -> Callable[..., Any]:
+        """There is no short way."""
+        return slow
+
+    def answer(self, reply: bytes) -> Any:
+        """Nothing was answered."""
+        raise AssertionError(reply)
 
     def call(self, words: list[bytes]) -> Any:
         """No command is known."""

@@ -11,9 +11,11 @@ Four things are worth knowing before reading on.
 2. Errors of Python. What comes from Python is a C function that raises RAISED, always the same object, and keeps the
    text for `take`. Wherever a script can catch an error, RAISED is turned into what Redis would have raised, so no
    script ever holds a Python object.
-3. Time. A hook runs every COUNT instructions. Work that C does in one instruction is charged by `charge`. Both lead to
-   `look`, which asks Python every SLICE seconds what to do; from its first refusal on, every instruction raises.
-   Coroutines have hooks of their own, hence the wrapped coroutine.create.
+3. Time. A hook runs every COUNT instructions; every PATIENCE times, or always when so much memory is in use that
+   single instructions can be slow, it looks at the clock. Work that C does in one instruction is charged by `charge`,
+   and a slow command makes the host `urge`. All of it leads to `look`, which asks Python every SLICE seconds what to
+   do; from its first refusal on, every instruction raises. Coroutines have hooks of their own, hence the wrapped
+   coroutine.create.
 4. Line numbers. An error names the line that made it, found by walking over the frames of this file (OWN).
 ]]
 
@@ -29,9 +31,12 @@ local format, concat, gsub, match, sub, native_rep =
 local clock, collect, dump = os.clock, collectgarbage, string.dump
 
 local OWN = getinfo(1, "S").source
+-- Chunks that errors are never told of.
+local HOUSE = {[OWN] = true, ["=crossing"] = true, ["=cjson.lua"] = true, ["=cmsgpack.lua"] = true}
 local OWN_PREFIX = OWN:sub(2) .. ":"  -- in messages
 local COUNT, COUNT_HEAVY, COUNT_DOOMED = 200, 20, 1
 local HEAVY = 8 * 1024            -- kilobytes in use from which on single instructions can be slow
+local PATIENCE = 16
 local SLICE = 0.005               -- seconds between two questions to Python
 local WORK = 2 * 1000 * 1000      -- units of work in C that are about as much as a slice
 local DEPTH = options.depth       -- nested tables in a reply
@@ -47,7 +52,7 @@ local metas = {}  -- face -> what getmetatable shows of it
 
 -- ---- time
 
-local next_look, doomed, work, heavy = nil, nil, 0, false
+local next_look, doomed, work, heavy, patience = nil, nil, 0, false, PATIENCE
 local hook
 
 --- Ask whether the script may go on. Raises if not.
@@ -61,21 +66,32 @@ local function look()
   end
 end
 
-local run  -- below: the only function that goes on when a script is doomed
+local protect  -- below: the only function that goes on when a script is doomed
 
 function hook()
   if not doomed then
+    if not heavy then
+      if collect("count") < HEAVY then
+        patience = patience - 1
+        if patience > 0 then
+          return
+        end
+        patience = PATIENCE
+      else
+        heavy = true
+        sethook(hook, "", COUNT_HEAVY)
+      end
+    end
     look()
     if not doomed then
-      if not heavy and collect("count") > HEAVY then
-        heavy = true
+      if heavy then
         sethook(hook, "", COUNT_HEAVY)
       end
       return
     end
     sethook(hook, "l", COUNT_DOOMED)
   end
-  if getinfo(2, "f").func ~= run then
+  if getinfo(2, "f").func ~= protect then
     error({err = doomed}, 0)
   end
 end
@@ -94,6 +110,12 @@ local function charge(units)
   end
 end
 
+--- A command took long: look at once. Whoever is running now goes on counting in small steps.
+local function urge()
+  heavy, next_look = true, 0
+  sethook(hook, "", 1)
+end
+
 -- ---- errors
 
 --- What redis.call has raised, as the table that a script sees.
@@ -104,7 +126,7 @@ end
 --- The frame that an error is told of: the script's, not one of ours or of C.
 local function culprit(level)
   local info = getinfo(level, "Sl")
-  while info and (info.source == OWN or info.what == "C" or info.what == "tail") do
+  while info and (HOUSE[info.source] or info.what == "C" or info.what == "tail") do
     level = level + 1
     info = getinfo(level, "Sl")
   end
@@ -548,6 +570,10 @@ local globals_meta = face_of({__index = no_global})
 env = face_of(base, no_global, globals_meta)
 base._G = env
 
+for name, functions in native_pairs(options.libraries) do
+  base[name] = face_of(functions)
+end
+
 local api = {}
 for name, value in native_pairs(options.constants) do
   api[name] = value
@@ -700,13 +726,9 @@ end
 
 local OUT_OF_MEMORY = "not enough memory"
 
---- What host.py gets: a plain value as it is; true and the bytes of a reply; or true, nil, the error and its place.
+--- What host.py gets of all but plain values: true and the bytes of a reply; or true, nil, the error and its place.
 local function finish(ok, result, resp3)
   if ok then
-    local kind = type(result)
-    if kind == "string" or kind == "number" or kind == "nil" then
-      return result
-    end
     ok, result = native_xpcall(function() return encoded(result, resp3) end, on_error)
     if ok then
       return true, result
@@ -740,9 +762,20 @@ local function feed(into_keys, ...)
   end
 end
 
+--- Call a function that may do anything; afterwards nothing of that is left.
+function protect(fn)
+  next_look, work, patience = nil, 0, PATIENCE
+  local ok, result = native_xpcall(fn, on_error)
+  if not ok or heavy then
+    sethook(hook, "", COUNT)
+    doomed, heavy = nil, false
+  end
+  return ok, result
+end
+
 --- Run a function. `as_function`: keys and arguments are its arguments (FCALL), else the globals KEYS and ARGV (EVAL).
-function run(fn, as_function, resp3, nkeys, ...)
-  local count = select("#", ...)
+--- `count`: how many words follow.
+local function run(fn, as_function, resp3, nkeys, count, ...)
   local k, a = keys, arguments
   if count > 0 then
     if nkeys == 0 then
@@ -751,6 +784,7 @@ function run(fn, as_function, resp3, nkeys, ...)
       k = {...}
     else
       local words = {...}
+      k, a = {}, {}
       for place = 1, nkeys do
         k[place] = words[place]
       end
@@ -759,22 +793,26 @@ function run(fn, as_function, resp3, nkeys, ...)
       end
     end
   end
-  next_look, work = nil, 0
   local ok, result
   if as_function then
-    ok, result = native_xpcall(function() return fn(k, a) end, on_error)
+    ok, result = protect(function() return fn(k, a) end)
   else
     base.KEYS, base.ARGV = k, a
-    ok, result = native_xpcall(fn, on_error)
+    ok, result = protect(fn)
   end
-  if doomed or heavy then
-    sethook(hook, "", COUNT)
-    doomed, heavy = nil, false
+  if nkeys == 0 and next(keys) ~= nil then
+    keys = {}
   end
-  if count > 0 or next(k) or next(a) then
-    keys, arguments = {}, {}
-    if not as_function then
-      base.KEYS, base.ARGV = keys, arguments
+  if nkeys == count and next(arguments) ~= nil then
+    arguments = {}
+  end
+  if not as_function then
+    base.KEYS, base.ARGV = keys, arguments
+  end
+  if ok then
+    local kind = type(result)
+    if kind == "string" or kind == "number" or kind == "nil" then
+      return result
     end
   end
   return finish(ok, result, resp3)
@@ -792,14 +830,9 @@ local load_globals = setmetatable({redis = load_face, server = load_face}, {__in
 local env_meta = getmetatable(env)
 
 local function load_library(fn)
-  next_look, work = nil, 0
   env_meta.__index = load_globals
-  local ok, result = native_xpcall(fn, on_error)
+  local ok, result = protect(fn)
   env_meta.__index = base
-  if doomed or heavy then
-    sethook(hook, "", COUNT)
-    doomed, heavy = nil, false
-  end
   if ok then
     return nil
   end
@@ -810,7 +843,7 @@ local function load_library(fn)
 end
 
 sethook(hook, "", COUNT)
-for _, name in native_pairs({"debug", "python", "io", "package", "require", "os", "dofile", "loadfile", "module"}) do
+for _, name in native_pairs({"debug", "python", "io", "package", "require", "os", "dofile", "loadfile", "module", "newproxy"}) do
   _G[name] = nil
 end
-return compile, run, feed, load_library
+return compile, run, feed, load_library, urge

@@ -1,7 +1,7 @@
 """``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
 
-Without a choice among ``--speed``, ``--memory`` and ``--costs`` all three are measured; ``--quick`` is about speed
-alone unless another is asked for.
+Without a choice among ``--speed``, ``--logged``, ``--memory`` and ``--costs`` all are measured; ``--quick`` is about
+speed alone unless another is asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import costs, memory
+from . import costs, logged, memory
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few tests, one round, short runs: a first impression")
     parser.add_argument("--speed", action="store_true", help="throughput and CPU, by redis-benchmark")
+    parser.add_argument("--logged", action="store_true", help="what appendonly with everysec costs SET")
     parser.add_argument("--memory", action="store_true", help="growth of resident memory for the same data")
     parser.add_argument("--costs", action="store_true", help="time an operation as the data grows to a million")
     parser.add_argument("--rounds", type=int, help="runs of each test, of which the median counts (3; quick: 1)")
@@ -42,9 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such test: {', '.join(unknown)}")
 
     complaints: list[str] = []
-    everything = not (chosen.speed or chosen.memory or chosen.costs)
+    everything = not (chosen.speed or chosen.logged or chosen.memory or chosen.costs)
     if chosen.speed or everything:
         complaints += _speed(chosen, names)
+    if (chosen.logged or everything) and not _only_speed(chosen, everything):
+        with_log = logged.compare(_plan(chosen), _tell)
+        print(f"\n{logged.as_table(with_log)}")
+        complaints += logged.missed(with_log)
     if (chosen.memory or everything) and not _only_speed(chosen, everything):
         grown = memory.compare(memory.data(0.1 if chosen.quick else 1.0), _tell)
         print(f"\n{memory.as_table(grown)}")
@@ -66,19 +71,23 @@ def _only_speed(chosen: argparse.Namespace, everything: bool) -> bool:
 def _speed(chosen: argparse.Namespace, names: Sequence[str]) -> list[str]:
     """Measures throughput and prints it; the promises missed."""
     wanted = chosen.tests or (QUICK if chosen.quick else names)
-    requests = BRIEF if chosen.quick else THOROUGH
-    plan = Plan(
-        rounds=chosen.rounds or (1 if chosen.quick else 3),
-        requests={depth: count for depth, count in requests.items() if depth in (chosen.depth or requests)},
-        pin=chosen.pin,
-    )
-    rows, skipped = side_by_side([w for w in WORKLOADS if w.name in wanted], plan, _tell)
+    rows, skipped = side_by_side([w for w in WORKLOADS if w.name in wanted], _plan(chosen), _tell)
     complaints = missed(rows)
     if chosen.json:
         print(as_json(rows, skipped, complaints))
     else:
         print((as_markdown if chosen.markdown else as_table)(rows, skipped))
     return complaints
+
+
+def _plan(chosen: argparse.Namespace) -> Plan:
+    """How much to measure."""
+    requests = BRIEF if chosen.quick else THOROUGH
+    return Plan(
+        rounds=chosen.rounds or (1 if chosen.quick else 3),
+        requests={depth: count for depth, count in requests.items() if depth in (chosen.depth or requests)},
+        pin=chosen.pin,
+    )
 
 
 def _tell(progress: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import costs, memory
+from tests.bench import costs, logged, memory
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -46,6 +46,14 @@ def test_a_type_that_takes_too_much_memory_is_a_missed_promise() -> None:
     kept, broken = memory.Growth("lists", 2.5, 25.0, 10.0), memory.Growth("hashes", 2.5, 26.0, 10.0)
     [complaint] = memory.missed([kept, broken])
     assert complaint == "memory: hashes take 2.60 times Redis's, promised 2.5 at most"
+
+
+def test_a_log_that_costs_too_much_is_a_missed_promise() -> None:
+    without, kept, broken = Sample(100_000, 3.0), Sample(75_000, 4.0), Sample(70_000, 4.2)
+    costs = [logged.Cost("node", 1, without, kept), logged.Cost("redis", 1, without, broken)]
+    assert logged.missed(costs) == []
+    [complaint] = logged.missed([logged.Cost("node", 16, without, broken)])
+    assert complaint == "depth 16: the log costs 29% of SET, promised 25% at most"
 
 
 def test_no_operation_grows_with_the_data() -> None:

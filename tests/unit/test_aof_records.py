@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from hiredis import pack_command
 
 from shardkv.keyspace.database import Database
 from shardkv.persist.aof.reader import AofFault, AofReader, Run
@@ -134,3 +135,10 @@ def test_runs_know_the_place_of_each_command() -> None:
     places = [run.place(index) for index in range(len(COMMANDS) + 1)]
     assert places[0] == 100
     assert [after - before for before, after in pairwise(places)] == [len(encode([words])) for words in COMMANDS]
+
+
+@pytest.mark.parametrize("length", [0, 1, 9, 10, 1023, 1024, 5000])
+def test_commands_of_any_shape_are_encoded_as_hiredis_does(length: int) -> None:
+    for count in range(1, 7):
+        words = [b"w" * length, *[b"x"] * (count - 1)]
+        assert encode([words, words[::-1]]) == pack_command(tuple(words)) + pack_command(tuple(words[::-1]))  # type: ignore[arg-type]

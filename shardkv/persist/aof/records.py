@@ -17,9 +17,38 @@ if TYPE_CHECKING:
 TIMESTAMP: Final = b"#TS:"
 
 
+#: What stands before a word of some length, the end of the line before it included.
+_HEADS: Final = [b"\r\n$%d\r\n" % length for length in range(1024)]
+
+
 def encode(commands: Iterable[list[bytes]]) -> bytes:
-    """Commands as they stand in the log."""
-    return b"".join(map(pack_command, map(tuple, commands)))  # type: ignore[arg-type]  # its stub knows one word only
+    """Commands as they stand in the log.
+
+    Those of two to four short words, which nearly all are, are put together from pieces: that takes less than half as
+    long as to ask hiredis.
+    """
+    out: list[bytes] = []
+    extend = out.extend
+    heads = _HEADS
+    for words in commands:
+        count = len(words)
+        try:
+            if count == 3:
+                a, b, c = words
+                extend((b"*3", heads[len(a)], a, heads[len(b)], b, heads[len(c)], c, b"\r\n"))
+                continue
+            if count == 2:
+                a, b = words
+                extend((b"*2", heads[len(a)], a, heads[len(b)], b, b"\r\n"))
+                continue
+            if count == 4:
+                a, b, c, d = words
+                extend((b"*4", heads[len(a)], a, heads[len(b)], b, heads[len(c)], c, heads[len(d)], d, b"\r\n"))
+                continue
+        except IndexError:
+            pass  # a long one
+        out.append(pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub knows one word only
+    return b"".join(out)
 
 
 def timestamp(seconds: int) -> bytes:
@@ -47,6 +76,13 @@ class Recorder:
             self._selected = database.index
             self._commands.append([b"SELECT", b"%d" % database.index])
         self._commands.append(words)
+
+    def take_all(self, database: Database, commands: list[list[bytes]]) -> None:
+        """The same for several."""
+        if database.index != self._selected:
+            self._selected = database.index
+            self._commands.append([b"SELECT", b"%d" % database.index])
+        self._commands += commands
 
     def stamp(self, seconds: int) -> None:
         """What comes next is carried out in this second."""
