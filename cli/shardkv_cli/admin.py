@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import click
 
+from .backup import backup, restore
+from .calling import call, import_keys
 from .check import check
 from .check_rdb import check_rdb
 from .create import create_cluster
+from .fix import fix
+from .members import add_node, failover, remove_node, replicate
 from .rdb_list import rdb
+from .reshard import rebalance_command, reshard_command
 from .status import status
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SHARDKV"}
@@ -16,13 +21,32 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SHARDK
 @click.group(context_settings=SETTINGS)
 @click.version_option(None, "--version", package_name="shardkv", prog_name="shardkv-admin")
 def main() -> None:
-    """Make, check and watch clusters of shardkv (or Redis) nodes; look into their files.
+    """Make, check, watch and change clusters of shardkv (or Redis) nodes; look into their files.
 
     Exit codes: 0 done and all well, 1 refused, failed or problems found, 2 wrong command line.
     """
 
 
-for verb in (create_cluster, check, status, check_rdb, rdb):
+VERBS = (
+    create_cluster,
+    status,
+    check,
+    fix,
+    add_node,
+    remove_node,
+    reshard_command,
+    rebalance_command,
+    failover,
+    replicate,
+    call,
+    backup,
+    restore,
+    import_keys,
+    check_rdb,
+    rdb,
+)
+
+for verb in VERBS:
     main.add_command(verb)
 
 if __name__ == "__main__":

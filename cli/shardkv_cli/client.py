@@ -25,6 +25,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 READ_SIZE = 65536
+PORTION = 500  # requests sent before their replies are read
 # Enough to be quick on a cluster of a thousand nodes, and far from the usual limit of 1024 open files.
 AT_ONCE = 100
 
@@ -43,21 +44,32 @@ class Client:
         """The address that the name of the host stood for when we connected: what CLUSTER MEET must be given."""
         return str(self._stream.socket.getpeername()[0])
 
-    async def call(self, *words: str | int) -> Reply:
+    async def call(self, *words: str | int | bytes) -> Reply:
         """Sends one request and gives its reply, even an error. Raises Failure when no answer comes in time."""
-        request: Any = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub says a tuple of one
+        return (await self.many([words]))[0]
+
+    async def many(self, requests: Sequence[Sequence[str | int | bytes]]) -> list[Reply]:
+        """Sends requests in portions and gives their replies in order, even errors. Raises Failure as ``call`` does."""
+        replies: list[Reply] = []
         try:
-            with trio.fail_after(self.timeout):
-                await self._stream.send_all(request)
-                return await self._receive()
+            for start in range(0, len(requests), PORTION):
+                portion = requests[start : start + PORTION]
+                data: Any = b"".join(
+                    hiredis.pack_command(tuple(words))  # type: ignore[arg-type]  # its stub says a tuple of one
+                    for words in portion
+                )
+                with trio.fail_after(self.timeout):
+                    await self._stream.send_all(data)
+                    replies += [await self._receive() for _ in portion]
         except trio.TooSlowError:
             raise Failure(f"{self.address} did not answer within {self.timeout:g} s") from None
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise Failure(f"{self.address} closed the connection") from None
         except hiredis.ProtocolError as error:
             raise Failure(f"{self.address} does not speak the Redis protocol: {error}") from None
+        return replies
 
-    async def ask(self, *words: str | int) -> Reply:
+    async def ask(self, *words: str | int | bytes) -> Reply:
         """As ``call``, but an error reply is raised as a Failure that names node and command."""
         reply = await self.call(*words)
         if isinstance(reply, ReplyError):
@@ -78,6 +90,46 @@ class Client:
         if not isinstance(reply, int):
             raise Failure(f"{self.address} answered {words[0]} with something that is not a number")
         return reply
+
+    async def snapshot(self, take: Callable[[bytes], object]) -> int:
+        """SYNC: hands the node's snapshot over in pieces; its size in bytes. The connection is of no use afterwards.
+
+        Raises Failure.
+        """
+        try:
+            await self._stream.send_all(b"SYNC\r\n")
+            line, data = await self._heading()
+            if line[:1] != b"$" or not line[1:].isdigit():
+                raise Failure(f"{self.address} answered SYNC with: {line.decode('utf-8', 'replace').lstrip('-')}")
+            size, got = int(line[1:]), 0
+            while True:
+                data = data[: size - got]
+                take(data)
+                got += len(data)
+                if got == size:
+                    return size
+                with trio.fail_after(self.timeout):
+                    data = await self._stream.receive_some(READ_SIZE)
+                if not data:
+                    raise trio.BrokenResourceError
+        except trio.TooSlowError:
+            raise Failure(f"{self.address} sent nothing for {self.timeout:g} s") from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise Failure(f"{self.address} closed the connection before the snapshot was whole") from None
+
+    async def _heading(self) -> tuple[bytes, bytes]:
+        """The first line that is not empty, and what came behind it. Empty ones say that the snapshot is being made."""
+        data = b""
+        while True:
+            data = data.lstrip(b"\r\n")
+            line, end, rest = data.partition(b"\r\n")
+            if end:
+                return line, rest
+            with trio.fail_after(self.timeout):
+                more = await self._stream.receive_some(READ_SIZE)
+            if not more:
+                raise trio.BrokenResourceError
+            data += more
 
     async def aclose(self) -> None:
         """Ends the connection at once."""

@@ -27,6 +27,7 @@ from .loading import LoadFault
 from .logs import Log
 from .reactor import Reactor
 from .replication import ReplicationManager
+from .shipping import Shipping
 from .snapshots import Snapshots
 from .supervision import Supervisor
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
@@ -181,6 +182,7 @@ class Node:
         self.world.user_lines = partial(kept_lines, self.engine.access, config)
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
+        self.world.shipping = Shipping(self.reactor)
         self.append_only.reactor = self.reactor
         self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
         self.world.on_options_changed.append(self.append_only.options_changed)
@@ -245,6 +247,7 @@ class Node:
                 if self.cluster is not None:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self.world.shipping.run)
                 nursery.start_soon(self.world.children.run)
                 nursery.start_soon(sweep_clients, self.reactor)
                 nursery.start_soon(sample, self.engine)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from shardkv.cluster import nodesconf
-from shardkv.cluster.events import Progress, Reconfigured
+from shardkv.cluster.events import Progress, Reconfigured, Tick
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId
 from shardkv.cluster.orders import Order, ResetNode
@@ -42,6 +42,8 @@ HIGHEST_PORT = 65_535
 #: How often the machine is told how the data stand; and while an ordered failover waits for it.
 PROGRESS_SECONDS = 0.1
 HURRIED_SECONDS = 0.001
+#: For a lease that never ends.
+FOREVER_SECONDS = 1e9
 
 
 class NodesFileFault(Exception):
@@ -118,7 +120,8 @@ class ClusterNode:
             clock=self._clock,
         )
         self._engine.cluster = self
-        self._engine.served[:] = bytes(len(self._engine.served))
+        self._engine.refresh_calm()
+        self._engine.leaving.route(bytes(len(self._engine.served)))
         self._engine.world.on_options_changed.append(self._options_changed)  # type: ignore[attr-defined]
 
     def _read(self, port: int, bus_port: int) -> ClusterView:
@@ -167,6 +170,8 @@ class ClusterNode:
         while True:
             await trio.sleep(HURRIED_SECONDS if self.machine.hurried else PROGRESS_SECONDS)
             self.driver.submit(self._progress())
+            if self.machine.view.state == "ok":
+                self._renew_lease()
             self._reactor.flush_woken()
 
     def close(self) -> None:
@@ -196,7 +201,7 @@ class ClusterNode:
         write_atomically(self._path, nodesconf.dump(view).encode("utf-8", "surrogateescape"))
 
     def _route(self, view: ClusterView) -> None:
-        self._engine.served[:] = served_bitmap(view)
+        self._engine.leaving.route(served_bitmap(view))
         # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
         shard = view.my_shard_primary.id
         self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard or slot in view.importing)
@@ -220,6 +225,18 @@ class ClusterNode:
         else:
             self._engine.unpause()
 
+    def _renew_lease(self) -> bool:
+        """Tell the engine until when it may serve; whether it may now."""
+        left = self.machine.leased_until - self._clock()
+        self._engine.lease = clock.unix_ms() + int(min(left, FOREVER_SECONDS) * 1000)
+        return left > 0
+
+    def lease_over(self) -> None:
+        """See ``ClusterPort``: the machine finds out that it is in a minority, as far as it knows."""
+        if not self._renew_lease():
+            self._engine.lease = 1 << 62  # it is for the machine now to say when to serve again
+            self.driver.submit(Tick())
+
     def _progress(self) -> Progress:
         """How this node's data stand now."""
         replication = self._engine.replication
@@ -227,10 +244,7 @@ class ClusterNode:
         return Progress(replication.history.offset, keys, replication.silence, replication.linked)
 
     def _drop_slots(self, slots: tuple[int, ...]) -> None:
-        for database in self._engine.databases:
-            if database is not None:
-                for slot in slots:
-                    database.drop_slot(slot)
+        self._engine.drop_slots(slots)
 
     def _publish(self, channel: bytes, payload: bytes, sharded: bool) -> None:
         self._engine.deliver(channel, payload, sharded)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from shardkv.commands.host import Facts
+from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
 from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .listeners import Doors
     from .logs import Log
     from .reactor import Reactor
+    from .shipping import Shipping
     from .snapshots import Snapshots
 
 
@@ -53,6 +55,7 @@ class NodeWorld:
     reactor: Reactor
     doors: Doors
     tls_doors: Doors
+    shipping: Shipping
     snapshots: Snapshots
     append_only: AppendOnly
 
@@ -182,6 +185,10 @@ class NodeWorld:
     def wake(self, session: Session) -> None:
         """Serve a session again."""
         self.reactor.wake(session)
+
+    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
+        """MIGRATE."""
+        self.shipping.ship(shipment, landed)
 
     # ---- the process
 

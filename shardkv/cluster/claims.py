@@ -49,7 +49,7 @@ def take_slots(core: Core, claimant: NodeId, epoch: int, claimed: int) -> None:
     """Give a primary the slots it claims wherever its epoch is greater than the owner's, and bear the consequences."""
     before = core.view
     won = claimed & ~before.nodes[claimant].slots
-    if core.view.importing:
+    if core.view.importing and before.me.is_primary:
         won &= ~bitmap_of(before.importing)
     for owner in before.nodes.values():
         contested = owner.slots & won

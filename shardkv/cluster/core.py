@@ -7,6 +7,7 @@ carries.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from heapq import heappush
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 _LONGEST_REDIAL = 1.0
+_OPEN_SLOTS_TOLD = 256
+"""A header must stay small; nobody moves more slots at once by hand."""
 
 
 class Core:
@@ -217,7 +220,18 @@ class Core:
     def header(self) -> Header:
         """What this node says of itself in every message; the same object while nothing in it changes."""
         view, me, speaks_for = self.view, self.view.me, self.view.my_shard_primary
-        key = (me, speaks_for, view.current_epoch, view.state, self.offset, self.keys, self.mflags, self.settings)
+        key = (
+            me,
+            speaks_for,
+            view.current_epoch,
+            view.state,
+            view.migrating,
+            view.importing,
+            self.offset,
+            self.keys,
+            self.mflags,
+            self.settings,
+        )
         if self._header is None or key != self._header_of:
             if self._packed[0] != speaks_for.slots:
                 self._packed = (speaks_for.slots, pack_bitmap(speaks_for.slots))
@@ -240,5 +254,11 @@ class Core:
                 hostname=me.hostname,
                 human_nodename=me.human_nodename,
                 keys=self.keys,
+                migrating=_told(view.migrating) if me.is_primary else (),
+                importing=_told(view.importing) if me.is_primary else (),
             )
         return self._header
+
+
+def _told(moves: Mapping[int, NodeId]) -> tuple[tuple[int, NodeId], ...]:
+    return tuple(moves.items())[:_OPEN_SLOTS_TOLD] if moves else ()

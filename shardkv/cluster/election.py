@@ -188,7 +188,11 @@ def take_place(core: Core, primary: NodeId, epoch: int) -> None:
     view = core.view.promote(core.view.myself).assign(core.view.myself, slots)
     view = view.amend(view.myself, config_epoch=epoch)
     # Slots that were on the move still are: the primary's open slots were told to us with its writes.
-    core.view = replace(view, migrating=moves[0], importing=moves[1])
+    core.view = replace(
+        view,
+        migrating={slot: there for slot, there in moves[0].items() if slots >> slot & 1},
+        importing=moves[1],
+    )
     core.candidacy = None
     core.takeover_ordered = False
     core.out.append(Follow(None))

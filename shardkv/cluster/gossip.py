@@ -24,7 +24,7 @@ def ping(core: Core, peer: Peer) -> None:
     assert peer.link is not None
     kind = Meet if peer.meet else Ping
     core.send(peer.link, kind(core.header, compose(core, peer.id), forgotten(core)))
-    peer.last_ping = core.now
+    peer.last_ping = peer.last_gossip = core.now
     if not peer.ping_sent:
         peer.ping_sent = core.now
 

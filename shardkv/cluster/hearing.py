@@ -144,9 +144,33 @@ def _learn(core: Core, peer: Peer, header: Header, link: int) -> None:
     _learn_role(core, peer, header)
     _learn_names(core, core.view.nodes[peer.id], header)
     settled = hear_claims(core, peer.id, header, link)
+    _learn_moves(core, peer, header)
     settle_collision(core, peer.id, header.config_epoch)
     if settled and core.view is view and core.view.nodes[peer.id].primary == header.primary:
         peer.heard, peer.heard_in = header, view
+
+
+def _learn_moves(core: Core, peer: Peer, header: Header) -> None:
+    """A replica keeps its primary's open slots; whoever moves slots with a node goes on with the one that took its
+    place."""
+    view = core.view
+    nodes = view.nodes
+    if peer.id == view.me.primary:
+        migrating = {slot: there for slot, there in header.migrating if there in nodes}
+        importing = {slot: there for slot, there in header.importing if there in nodes}
+    elif (
+        header.primary is not None
+        and header.primary in nodes
+        and (view.migrating or view.importing)
+        and view.me.is_primary
+    ):
+        heir = {peer.id: nodes[header.primary].id}
+        migrating = {slot: heir.get(there, there) for slot, there in view.migrating.items()}
+        importing = {slot: heir.get(there, there) for slot, there in view.importing.items()}
+    else:
+        return
+    if (migrating, importing) != (view.migrating, view.importing):
+        core.view = replace(view, migrating=migrating, importing=importing)
 
 
 # Identity -----------------------------------------------------------------------------------------------------------

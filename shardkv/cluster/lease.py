@@ -6,7 +6,8 @@ each answered ping extends it to a node timeout after the ping *left*. Nobody wh
 no majority marks us FAIL without one of a majority that answered, so while the lease runs there is no other primary.
 
 The lease is renewed by pings to *partners*, as many of the other primaries with slots as make a majority with us and
-some to spare; they are pinged every half node timeout whatever gossip says.
+some to spare; they are pinged every quarter of a node timeout whatever gossip says, so that a node that is held up for
+half of one does not lose its lease.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 from .core import Core
 from .nodes import FAILING, NodeId
 
+RENEWAL = 0.25
+"""Of a node timeout: how often a partner is pinged."""
 _SPARE = 4
 """A quarter more partners than needed, so that one that fails does not end the lease."""
 

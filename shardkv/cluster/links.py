@@ -16,8 +16,8 @@ from heapq import heappop
 
 from .core import Core
 from .failure import suspect
-from .gossip import ping, ping_somebody, tell_replicas
-from .lease import partners
+from .gossip import ping, ping_lightly, ping_somebody, tell_replicas
+from .lease import RENEWAL, partners
 from .nodes import FAILING, HANDSHAKE, NOADDR, Node
 from .peers import Peer
 
@@ -87,11 +87,14 @@ def _look(core: Core, peer: Peer) -> None:
 def _check_link(core: Core, peer: Peer, timeout: float) -> None:
     """Ping on the link if it is time, or give it up if a ping on it stays unanswered."""
     if not peer.ping_sent:
-        if core.now >= _ping_due(core, peer, timeout):
-            if peer.link_up:
-                ping(core, peer)
-            else:
-                peer.ping_sent = core.now
+        if core.now < _ping_due(core, peer, timeout):
+            return
+        if not peer.link_up:
+            peer.ping_sent = core.now
+        elif core.now >= peer.last_gossip + timeout / 2:
+            ping(core, peer)
+        else:
+            ping_lightly(core, peer)
     elif peer.link is not None and core.now >= _link_stale_at(peer, timeout):
         core.cut(peer.link)
         peer.redial_at = core.now
@@ -99,8 +102,8 @@ def _check_link(core: Core, peer: Peer, timeout: float) -> None:
 
 def _ping_due(core: Core, peer: Peer, timeout: float) -> float:
     """When to ask next. What gossip says of a partner of our lease is not enough: it has to answer us."""
-    answered = min(peer.acked, peer.pong_received) if peer.id in partners(core) else peer.pong_received
-    return answered + timeout / 2
+    due = peer.pong_received + timeout / 2
+    return min(due, peer.acked + timeout * RENEWAL) if peer.id in partners(core) else due
 
 
 def _silent_since(peer: Peer) -> float:
@@ -121,7 +124,13 @@ def _next_look(core: Core, node: Node, peer: Peer, timeout: float) -> float:
         if peer.link_up:
             moments.append(peer.last_ping + _GREET_EVERY)
     elif peer.link is not None:
-        moments.append(_link_stale_at(peer, timeout) if peer.ping_sent else _ping_due(core, peer, timeout))
+        if not peer.ping_sent:
+            moments.append(_ping_due(core, peer, timeout))
+        else:
+            moments.append(_link_stale_at(peer, timeout))
+            if peer.id in partners(core):
+                # The answer will make the next question due before that.
+                moments.append(max(peer.last_ping, core.now) + timeout * RENEWAL)
     if peer.link is None and not node.flags & NOADDR:
         moments.append(peer.redial_at)
     if peer.ping_sent and not node.flags & (FAILING | HANDSHAKE):

@@ -46,6 +46,9 @@ class Header:
     human_nodename: str
     keys: int = 0
     """How many keys it holds."""
+    migrating: tuple[tuple[int, str], ...] = ()
+    """A primary's open slots, with the other side of each: its replicas keep them, in case one takes over."""
+    importing: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ def dump(view: ClusterView, liveness: Mapping[NodeId, Liveness] | None = None) -
     people."""
     seen = liveness or {}
     lines = [
-        node_line(view, node, seen.get(node.id, _SILENCE), _address(node))
+        node_line(view, node, seen.get(node.id, _SILENCE), _address(node), opened=True)
         for node in view.nodes.values()
         if not node.flags & HANDSHAKE
     ]
@@ -65,8 +65,9 @@ def _address(node: Node) -> str:
     return f"{node.ip}:{node.port}@{node.bus_port}" + (f",{names}" if names else "")
 
 
-def node_line(view: ClusterView, node: Node, seen: Liveness, address: str) -> str:
-    """A node as nodes.conf and CLUSTER NODES write it, without the newline."""
+def node_line(view: ClusterView, node: Node, seen: Liveness, address: str, *, opened: bool = False) -> str:
+    """A node as nodes.conf and CLUSTER NODES write it, without the newline. ``opened``: with the open slots that a
+    replica keeps for its primary."""
     words = [
         node.id,
         address,
@@ -78,7 +79,7 @@ def node_line(view: ClusterView, node: Node, seen: Liveness, address: str) -> st
         "connected" if seen.connected or node.flags & MYSELF else "disconnected",
     ]
     words += [str(start) if start == end else f"{start}-{end}" for start, end in ranges_of(node.slots)]
-    if node.flags & MYSELF:
+    if node.flags & MYSELF and (opened or node.is_primary):
         words += [f"[{slot}->-{there}]" for slot, there in sorted(view.migrating.items())]
         words += [f"[{slot}-<-{there}]" for slot, there in sorted(view.importing.items())]
     return " ".join(words)
@@ -184,13 +185,14 @@ class _Reader:
         for primary in dict.fromkeys(node.primary for node in nodes.values() if node.primary is not None):
             nodes[primary] = replace(nodes[primary], flags=nodes[primary].flags | MIGRATE_TO)
         me = nodes[myself[0]]
+        mine = nodes.get(me.primary or "", me).slots
         top = max(self.epochs["currentEpoch"], *(node.config_epoch for node in nodes.values()), 0)
         return ClusterView(
             me.id,
             nodes,
             current_epoch=top,
             last_vote_epoch=self.epochs["lastVoteEpoch"],
-            migrating={s: there for s, there in self.migrating.items() if me.slots >> s & 1 and there in nodes},
+            migrating={s: there for s, there in self.migrating.items() if mine >> s & 1 and there in nodes},
             importing={s: there for s, there in self.importing.items() if there in nodes},
         )
 

@@ -33,6 +33,8 @@ class Peer:
     ping_sent: float = 0.0
     """When the oldest unanswered ping left; 0: none is unanswered."""
     last_ping: float = 0.0
+    last_gossip: float = 0.0
+    """When it was last pinged with gossip."""
     pong_received: float = 0.0
     """When it last answered, us or somebody whose gossip we trust."""
     data_received: float = 0.0

@@ -90,7 +90,7 @@ def _while_moving(
 ) -> tuple[bool, ReplyError | None]:
     """Whether the move decides, and if so: None to serve, or the error."""
     target = view.migrating.get(slot) if view.owners[slot] == view.myself else None
-    importing = target is None and slot in view.importing
+    importing = target is None and slot in view.importing and view.me.is_primary
     if target is None and not importing:
         return False, None
     if asker.migrate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from .messages import GossipEntry, Header
-from .nodes import BITMAP_BYTES, MASTER, SLAVE
+from .nodes import BITMAP_BYTES, MASTER, SLAVE, SLOTS
 
 _ID = re.compile(r"[0-9a-f]{40}\Z")
 _IP = re.compile(r"[0-9A-Za-z.:_%-]{0,255}\Z")
@@ -43,6 +43,7 @@ def sound_header(header: Header) -> bool:
         and 0 <= header.config_epoch < _EPOCH_MAX
         and 0 <= header.offset < 1 << 63
         and 0 <= header.keys < 1 << 63
+        and all(0 <= slot < SLOTS and sound_id(node) for slot, node in header.migrating + header.importing)
         and (header.primary is None or (sound_id(header.primary) and header.primary != header.sender))
         and bool(header.flags & MASTER) != bool(header.flags & SLAVE)
         and (header.primary is None or bool(header.flags & SLAVE))

@@ -150,7 +150,8 @@ class ClusterView:
         return replace(self, nodes=nodes)._settled()
 
     def _settled(self) -> ClusterView:
-        migrating = {slot: to for slot, to in self.migrating.items() if self.me.slots >> slot & 1}
+        mine = self.my_shard_primary.slots
+        migrating = {slot: to for slot, to in self.migrating.items() if mine >> slot & 1}
         return self if len(migrating) == len(self.migrating) else replace(self, migrating=migrating)
 
     def promote(self, node: NodeId) -> ClusterView:
@@ -213,8 +214,8 @@ class ClusterView:
             assert node.primary is None or (node.flags & SLAVE and node.primary in self.nodes and node.primary != key)
             assert bool(node.flags & MYSELF) == (key == self.myself)
             assert node.config_epoch <= self.current_epoch or node.flags & HANDSHAKE
-        # A slot that migrates away is mine.
-        assert all(self.me.slots >> slot & 1 for slot in self.migrating)
+        # A slot that migrates away is mine, or my primary's.
+        assert all(self.my_shard_primary.slots >> slot & 1 for slot in self.migrating)
         assert all(0 <= slot < SLOTS for slot in self.importing)
         assert slots_of(seen) == tuple(slot for slot, owner in enumerate(self.owners) if owner is not None)
 

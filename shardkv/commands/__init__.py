@@ -29,6 +29,7 @@ from . import list_moves as list_moves
 from . import lists as lists
 from . import lolwut as lolwut
 from . import memory as memory
+from . import migrate as migrate
 from . import monitor as monitor
 from . import object as object
 from . import persistence as persistence

@@ -6,7 +6,7 @@ the engine a world of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
@@ -149,6 +149,9 @@ class World(Protocol):
     def panic(self, text: str) -> None:
         """End the node at once: going on would do harm."""
 
+    def ship(self, shipment: Any, landed: Callable[[Any], None]) -> None:
+        """Send keys to another node (``migrate.Shipment``); ``landed`` is called with the ``Outcome``, once."""
+
 
 class ClusterPort(Protocol):
     """The cluster side of the node."""
@@ -159,6 +162,9 @@ class ClusterPort(Protocol):
 
     def order(self, order: Any) -> Any:
         """Carry out a CLUSTER command that changes something; its reply (a ReplyError instance when refused)."""
+
+    def lease_over(self) -> None:
+        """The engine's lease has run out: renew it, or stop serving."""
 
     def links(self) -> list[Any]:
         """Records of the bus links for CLUSTER LINKS."""
@@ -402,6 +408,15 @@ class Host(Protocol):
 
     def unblock(self, session: Session, reply: Any) -> None:
         """End a wait with a reply."""
+
+    def set_out(self, database: Database, keys: Sequence[bytes]) -> None:
+        """These keys are on their way to another node: writes to them wait."""
+
+    def landed(self, database: Database, keys: Sequence[bytes]) -> None:
+        """They have arrived there, or not: the writes go on."""
+
+    def apart(self, database: Database, words: list[bytes], body: Callable[[Context], Any]) -> Any:
+        """Run something that no client has just asked for, with all consequences; its result, or a ReplyError."""
 
     def kill(self, session: Session) -> None:
         """End a client: at once, or after the reply if it is the one that asks."""

@@ -6,12 +6,13 @@ object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from hiredis import Reader
 
 from ..commands.host import Facts
+from ..commands.migrate import Outcome, Shipment
 from ..commands.session import Session
 from ..config import Config
 from ..errors import ReplyError
@@ -108,6 +109,10 @@ class NoWorld:
     def panic(self, text: str) -> None:
         """There is no process to end."""
         raise AssertionError(text)
+
+    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
+        """There is no way to another node."""
+        landed(Outcome(fault="connecting to the client"))
 
     def facts(self) -> Facts:
         """An embedded engine knows nothing of the process that it lives in."""

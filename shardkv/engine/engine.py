@@ -13,7 +13,7 @@ set anew whenever one of the things that they summarise changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,10 +37,11 @@ from .access import Access
 from .blocking import Waiting
 from .client_limits import ClientLimits
 from .gates import POSTPONED, Gate, gates_of
+from .leaving import Leaving
 from .messages import Messages
 from .names import Names, miscounted
 from .observer import Observer
-from .pausing import Pause
+from .pausing import Pause, may_write
 from .propagation import Propagation, Sink
 from .replication import Replication
 from .routing import redirect, waiting_refusal
@@ -94,6 +95,9 @@ class Engine:
         self.pausing = Pause()
         self.waiting = Waiting(self)
         self.limits = ClientLimits(config, self.sessions)
+        self.leaving = Leaving(self)
+        self.lease = 1 << 62  #: until when this node may serve without asking the cluster (Unix milliseconds)
+        self.routing = False  #: keys may have to be served elsewhere, or later
         self.messages = Messages(self)
         self.access = Access(self)
         self.watches = Watches()
@@ -137,6 +141,7 @@ class Engine:
             self.waiting.remove(session)
         self.pausing.forget(session)
         self.limits.forget(session)
+        self.leaving.forget(session)
         if session.tracking is not None or session.subscribed:
             self.forget_messages(session)
 
@@ -213,6 +218,20 @@ class Engine:
         for database in self.opened:
             database.now = horizon
             database.clock = now // 1000
+        if now >= self.lease and self.cluster is not None:
+            self.cluster.lease_over()  # a process that was stopped for a while must not serve before it knows more
+
+    def drop_slots(self, slots: Iterable[int]) -> None:
+        """Delete the keys of slots that belong to another node now, with all consequences."""
+
+        def drop(ctx: Context) -> None:
+            for slot in slots:
+                for key in list(ctx.db.values[slot]):
+                    if ctx.delete(key):
+                        ctx.replicate(b"DEL", key)
+
+        for database in self.opened:
+            self.apart(database, [b"DEL"], drop)
 
     def run(self, session: Session, requests: list[list[bytes]]) -> None:
         """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
@@ -233,7 +252,7 @@ class Engine:
                 if session.close_after_reply:
                     return
                 if session.held:
-                    session.waiting.extendleft(reversed(requests[at:]))
+                    self._keep(session, requests[at:])
                     return
             if at == end:
                 return
@@ -243,6 +262,13 @@ class Engine:
                 words = requests[at]
                 at += 1
                 self.perform(session, words)
+
+    @staticmethod
+    def _keep(session: Session, requests: list[list[bytes]]) -> None:
+        """Requests wait behind the one that waits: that one stands in front already if it was held back."""
+        waiting = session.waiting
+        first = [waiting.popleft()] if session.postponed else []
+        waiting.extendleft(reversed(first + requests))
 
     def perform(self, session: Session, words: list[bytes]) -> None:
         """One request through all that stands before it; its reply is queued for sending."""
@@ -274,10 +300,10 @@ class Engine:
         if not command.fewest <= len(words) <= command.most:
             return self._reject(session, command, miscounted(command))
         if session.plain and self.calm:
-            if self.cluster is not None and command.keys:
+            if self.routing and command.keys:
                 refusal = self.route_keys(session, command, words)
                 if refusal is not None:
-                    return self._reject(session, command, refusal)
+                    return self.turn_away(session, command, words, refusal)
         else:
             for gate in self._gates[command.name]:
                 answer = gate(self, session, command, words)
@@ -426,33 +452,80 @@ class Engine:
 
     # ---- cluster
 
-    def route_keys(self, session: Session, command: Command, words: list[bytes]) -> ReplyError | None:
-        """None if all keys are served here, or the redirection. EXEC is asked for all that it would run."""
-        assert self.cluster is not None
-        if command.name == "exec":
-            keys = [
-                request[position]
-                for queued, request in session.queue or ()
-                for position in queued.key_positions(request)
-            ]
-        else:
-            keys = [words[position] for position in command.key_positions(words)]
+    def route_keys(self, session: Session, command: Command, words: list[bytes]) -> Any:
+        """None if all keys are served here, the redirection, or POSTPONED for a write to keys on their way to another
+        node. EXEC is asked for all that it would run."""
+        keys = self._keys_of(session, command, words)
         if not keys:
             return None
         slot = key_slot(keys[0])
         if self.served[slot] and not session.asking:
-            for key in keys:
-                if key_slot(key) != slot:
-                    return ReplyError("CROSSSLOT Keys in request don't hash to the same slot")
-            return None
-        return redirect(self, session, command, keys)
+            if self.cluster is not None:
+                for key in keys:
+                    if key_slot(key) != slot:
+                        return ReplyError("CROSSSLOT Keys in request don't hash to the same slot")
+                return None
+            if not self.leaving:
+                return None
+        refusal = None if self.cluster is None else redirect(self, session, command, keys)
+        if refusal is not None or not self.leaving or (session.queue is not None and command.name != "exec"):
+            return refusal
+        return POSTPONED if may_write(session, command) and self.leaving.touched_by(session, keys) else None
+
+    @staticmethod
+    def _keys_of(session: Session, command: Command, words: list[bytes]) -> list[bytes]:
+        if command.name == "exec":
+            return [
+                request[position]
+                for queued, request in session.queue or ()
+                for position in queued.key_positions(request)
+            ]
+        return [words[position] for position in command.key_positions(words)]
+
+    def turn_away(self, session: Session, command: Command, words: list[bytes], refusal: Any) -> Any:
+        """What ``route_keys`` says, as the answer to a request: an error, or POSTPONED when it is held back."""
+        if refusal is POSTPONED:
+            self.leaving.hold(session, words)
+            return POSTPONED
+        return self._reject(session, command, refusal)
+
+    def set_out(self, database: Database, keys: Sequence[bytes]) -> None:
+        """These keys are on their way to another node: writes to them wait."""
+        self.leaving.begin(database.index, keys)
+        self.refresh_calm()
+
+    def landed(self, database: Database, keys: Sequence[bytes]) -> None:
+        """They have arrived there, or not: the writes go on."""
+        self.leaving.end(database.index, keys)
+        self.refresh_calm()
+
+    def apart(self, database: Database, words: list[bytes], body: Callable[[Context], Any]) -> Any:
+        """Run something that no client has just asked for, with all consequences; its result, or a ReplyError."""
+        self.begin(self.now)
+        ctx = self.context
+        session = Session(id=0, db=database, created=self.now)
+        kept = (ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words)
+        ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside = session, database, 0, None, 1
+        ctx.command, ctx.words = self.commands[words[0].upper()], words
+        result: Any
+        try:
+            result = body(ctx)
+        except ReplyError as error:
+            result = error
+        if ctx.dirty or self.propagation.pending:
+            self.send_effects(ctx, words)
+        ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words = kept
+        if self.waiting.ready:
+            self.waiting.serve()
+        return result
 
     # ---- consequences of a write
 
     def refresh_calm(self) -> None:
-        """Set ``calm`` and ``attentive`` anew."""
+        """Set ``calm``, ``routing`` and ``attentive`` anew."""
         self.observer.configure()
         self.disk_fault = self.snapshots.refusal(self.config) or self.aof.refusal
+        self.routing = self.cluster is not None or bool(self.leaving)
         self.calm = (
             not (self.loading or self.following)
             and self.pausing.until is None

@@ -57,9 +57,12 @@ def permitted(engine: Engine, session: Session, command: Command, words: list[by
 
 def routed(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """MOVED, ASK, CROSSSLOT, CLUSTERDOWN: the keys have to be served here."""
-    if engine.cluster is None or session.is_primary:
+    if not engine.routing or session.is_primary:
         return None
-    return engine.route_keys(session, command, words)
+    refusal = engine.route_keys(session, command, words)
+    if refusal is POSTPONED:
+        engine.leaving.hold(session, words)
+    return refusal
 
 
 def durable(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:

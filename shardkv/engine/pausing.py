@@ -56,5 +56,5 @@ class Pause:
 
     def forget(self, session: Session) -> None:
         """A client is gone."""
-        if session.postponed:
+        if session.postponed and session in self.held:
             self.held.remove(session)

@@ -129,7 +129,7 @@ class ShortWay:
             if (
                 command is not None
                 and command.fewest <= len(words) <= command.most
-                and (engine.cluster is None or not command.keys or engine.route_keys(session, command, words) is None)
+                and (not engine.routing or not command.keys or engine.route_keys(session, command, words) is None)
             ):
                 answer = engine.call(session, command, words)
                 if answer is not NO_REPLY:

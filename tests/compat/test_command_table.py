@@ -52,7 +52,6 @@ CHANGED: Final[dict[tuple[str, str], tuple[str, str]]] = {
 #: What 7.0 has and we have not yet, by the area that will bring it.
 AWAITED: Final[dict[str, str]] = {
     "modules": "module module|loadex module|list module|load module|help module|unload",
-    "slot migration": "migrate",
 }
 
 

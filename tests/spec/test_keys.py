@@ -91,6 +91,9 @@ class Cluster:
         """Nothing is ordered here."""
         raise AssertionError(order)
 
+    def lease_over(self) -> None:
+        """There is no lease."""
+
     def links(self) -> list[object]:
         """No links."""
         return []

@@ -195,6 +195,9 @@ class FakeCluster:
         self.orders.append(order)
         return "OK"
 
+    def lease_over(self) -> None:
+        """There is no lease."""
+
     def links(self) -> list[Any]:
         return []
 

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from shardkv.commands.host import Facts
+from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
 from shardkv.config import Config
 from shardkv.engine.engine import Engine
@@ -100,6 +101,11 @@ class FakeWorld:
     def reload_log(self) -> None:
         """DEBUG LOADAOF."""
         self.asked.append(("reload_log", None))
+
+    def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
+        """MIGRATE: a test says how it goes, by ``landed``."""
+        self.asked.append(("ship", shipment))
+        self.landed = landed
 
     def emptied(self) -> bool:
         """FLUSHALL."""

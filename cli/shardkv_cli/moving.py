@@ -1,0 +1,130 @@
+"""Carries slots from primary to primary with the commands that redis-cli uses, so that every client copes with it.
+
+One slot: importing at the target, migrating at the source, its keys by MIGRATE in batches, then the new owner told to
+target, source and everybody else. After any step the slot is served, and what an interruption leaves behind is an open
+slot, which the next run of the same verb, or ``fix``, takes up where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from shardkv.errors import ReplyError
+
+from .access import Access
+from .client import Client, connect
+from .exits import Failure
+from .moves import Move
+from .render import Progress
+from .survey import NodeReport
+
+BATCH = 100
+#: One MIGRATE may take as long as this (milliseconds).
+MIGRATE_TIMEOUT_MS = 60_000
+
+
+class Mover:
+    """Connections to all nodes for the time of a move. A context manager."""
+
+    def __init__(self, nodes: Sequence[NodeReport], access: Access, batch: int = BATCH) -> None:
+        self._nodes = [node for node in nodes if node.failure is None]
+        self._access = access
+        self._batch = batch
+        self._stack = AsyncExitStack()
+        self._clients: dict[str, Client] = {}
+        self._databases = 1
+        self.moved = 0
+        self.keys = 0
+
+    async def __aenter__(self) -> Mover:
+        patient = Access(self._access.password, self._access.user, self._access.timeout + MIGRATE_TIMEOUT_MS / 1000)
+        for node in self._nodes:
+            client = await self._stack.enter_async_context(connect(node.address, patient))
+            self._clients[node.line.id] = client
+        reply = await next(iter(self._clients.values())).ask("CONFIG", "GET", "cluster-databases")
+        if isinstance(reply, list) and len(reply) == 2 and isinstance(reply[1], bytes):
+            self._databases = int(reply[1])
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    def client(self, node: NodeReport) -> Client:
+        """The connection to a node. Raises Failure for one that can't be reached."""
+        try:
+            return self._clients[node.line.id]
+        except KeyError:
+            raise Failure(f"{node.address} cannot be reached: {node.failure}") from None
+
+    async def carry_out(self, moves: Sequence[Move], progress: Progress, phase: str = "Slots moved") -> None:
+        """Make the moves, one after the other. Raises Failure with what is left to be done."""
+        for done, move in enumerate(moves):
+            progress.update(phase, done, len(moves))
+            try:
+                await self.move(move)
+            except Failure as failure:
+                raise Failure(
+                    f"{failure.message} ({done} of {len(moves)} slots were moved; slot {move.slot} is open: run the "
+                    "same command again, or fix)"
+                ) from None
+        progress.update(phase, len(moves), len(moves))
+
+    async def move(self, move: Move) -> None:
+        """Move one slot, or finish to."""
+        source, target = self.client(move.source), self.client(move.target)
+        await self._open(target, move.slot, "IMPORTING", move.source.line.id)
+        await self._open(source, move.slot, "MIGRATING", move.target.line.id)
+        await self.carry_keys(move.slot, move.source, move.target)
+        await self.settle(move.slot, move.target, first=(target, source))
+        self.moved += 1
+
+    @staticmethod
+    async def _open(client: Client, slot: int, way: str, other: str) -> None:
+        reply = await client.call("CLUSTER", "SETSLOT", slot, way, other)
+        if isinstance(reply, ReplyError) and "already the owner" not in reply.text:
+            raise Failure(f"{client.address} answered CLUSTER SETSLOT with: {reply.text}")
+
+    async def carry_keys(self, slot: int, source: NodeReport, target: NodeReport, *, replace: bool = True) -> None:
+        """Move the keys that a slot has at ``source``, of all databases.
+
+        ``replace``: what ``target`` has of a key already is the older copy, as an interrupted run leaves it. Otherwise
+        it is the better one, and the copy at ``source`` goes.
+        """
+        client = self.client(source)
+        for database in range(self._databases):
+            if self._databases > 1:
+                await client.ask("SELECT", database)
+            while True:
+                keys = await client.ask("CLUSTER", "GETKEYSINSLOT", slot, self._batch if replace else 1)
+                if not isinstance(keys, list) or not keys:
+                    break
+                names = [key for key in keys if isinstance(key, bytes)]
+                refusal = await self._migrate(client, target, database, names, replace=replace)
+                if refusal is not None and "BUSYKEY" in refusal and not replace:
+                    await client.ask("ASKING")
+                    await client.ask("DEL", *names)
+                elif refusal is not None:
+                    raise Failure(f"{client.address} answered MIGRATE with: {refusal}")
+                self.keys += len(names)
+
+    async def _migrate(
+        self, client: Client, target: NodeReport, database: int, keys: list[bytes], *, replace: bool
+    ) -> str | None:
+        """One MIGRATE; what it was refused with, if it was."""
+        login: tuple[str, ...] = ()
+        if self._access.password is not None:
+            user = self._access.user
+            login = ("AUTH2", user, self._access.password) if user else ("AUTH", self._access.password)
+        place = (target.address.host, target.address.port)
+        options = (*(["REPLACE"] if replace else []), *login)
+        reply = await client.call("MIGRATE", *place, "", database, MIGRATE_TIMEOUT_MS, *options, "KEYS", *keys)
+        return reply.text if isinstance(reply, ReplyError) else None
+
+    async def settle(self, slot: int, owner: NodeReport, first: Sequence[Client] = ()) -> None:
+        """Tell all primaries who owns a slot, the new owner first."""
+        others = [self._clients[node.line.id] for node in self._nodes if node.line.is_primary]
+        for client in [*first, *(client for client in others if client not in first)]:
+            reply = await client.call("CLUSTER", "SETSLOT", slot, "NODE", owner.line.id)
+            if isinstance(reply, ReplyError) and client in first and "only with masters" not in reply.text:
+                raise Failure(f"{client.address} answered CLUSTER SETSLOT with: {reply.text}")

@@ -1,0 +1,146 @@
+"""MIGRATE's way to the target: a connection that is kept for a while, requests in one go, their replies in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from socket import gaierror
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+from hiredis import Reader, ReplyError, pack_command
+
+from shardkv.commands.migrate import Outcome, Shipment
+
+if TYPE_CHECKING:
+    from .reactor import Reactor
+
+#: Connections to targets that are kept, and for how long without use (seconds), as Redis does.
+KEPT_MAX: Final = 64
+KEPT_SECONDS: Final = 10.0
+RECEIVE: Final = 65536
+
+Landed = Callable[[Outcome], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Route:
+    """A connection to a target. ``database``: the one selected there; -1: unknown."""
+
+    stream: trio.SocketStream
+    used: float
+    reader: Reader = field(default_factory=lambda: Reader(replyError=ReplyError))
+    database: int = 0
+    fresh: bool = True
+
+    async def ask(self, requests: list[tuple[bytes, ...]]) -> list[Any]:
+        """Send requests and return their replies, errors as values. Raises OSError, trio errors, and the reader's."""
+        # the stub of hiredis says: a tuple of one
+        packed = [pack_command(request) for request in requests]  # type: ignore[arg-type]
+        await self.stream.send_all(b"".join(packed))
+        replies: list[Any] = []
+        while len(replies) < len(requests):
+            reply = self.reader.gets()
+            if reply is False:
+                data = await self.stream.receive_some(RECEIVE)
+                if not data:
+                    raise OSError("the target closed the connection")
+                self.reader.feed(data)
+            else:
+                replies.append(reply)
+        return replies
+
+
+class Shipping:
+    """Carries out shipments, each in a task of its own; those to one target one after the other."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self._reactor = reactor
+        self._routes: dict[tuple[bytes, int], list[_Route]] = {}
+        self._orders, self._arriving = trio.open_memory_channel[tuple[Shipment, Landed]](1 << 20)
+
+    def ship(self, shipment: Shipment, landed: Landed) -> None:
+        """Send it; ``landed`` is called once, when it is known how it went."""
+        self._orders.send_nowait((shipment, landed))
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._close_idle)
+            async for shipment, landed in self._arriving:
+                nursery.start_soon(self._carry, shipment, landed)
+
+    async def _carry(self, shipment: Shipment, landed: Landed) -> None:
+        outcome = await self._try(shipment)
+        if outcome is None:
+            # A kept connection turned out to be dead: the target may have closed it for being idle.
+            outcome = await self._try(shipment, anew=True)
+        landed(outcome if outcome is not None else Outcome(fault="writing to target instance"))
+        self._reactor.flush_woken()
+
+    async def _try(self, shipment: Shipment, *, anew: bool = False) -> Outcome | None:
+        """How it went; None: not at all, on a connection that had been kept."""
+        route = (None if anew else self._kept(shipment)) or await self._dial(shipment)
+        if isinstance(route, Outcome):
+            return route
+        try:
+            with trio.fail_after(shipment.timeout):
+                outcome = await self._send(route, shipment)
+        except trio.TooSlowError:
+            await trio.aclose_forcefully(route.stream)
+            return Outcome(fault="reading from target instance")
+        except Exception:  # whatever the target does or says, the client gets an answer
+            await trio.aclose_forcefully(route.stream)
+            if not route.fresh:
+                return None
+            return Outcome(fault="reading from target instance")
+        route.used, route.fresh = trio.current_time(), False
+        await self._keep(shipment, route)
+        return outcome
+
+    @staticmethod
+    async def _send(route: _Route, shipment: Shipment) -> Outcome:
+        before: list[tuple[bytes, ...]] = [shipment.login] if shipment.login else []
+        if shipment.database != route.database:
+            before.append((b"SELECT", b"%d" % shipment.database))
+        if before:  # not in one go with the rest: what follows a refused SELECT would land in another database
+            said = await route.ask(before)
+            refused = next((str(reply) for reply in said if isinstance(reply, ReplyError)), None)
+            route.database = shipment.database if refused is None else -1
+            if refused is not None:
+                return Outcome(refused=refused)
+        answers = await route.ask(list(shipment.requests))
+        return Outcome(errors=tuple(str(reply) if isinstance(reply, ReplyError) else None for reply in answers))
+
+    async def _dial(self, shipment: Shipment) -> _Route | Outcome:
+        try:
+            with trio.fail_after(shipment.timeout):
+                stream = await trio.open_tcp_stream(shipment.host.decode("utf-8", "surrogateescape"), shipment.port)
+        except (gaierror, ValueError, trio.TooSlowError):
+            return Outcome(fault="connecting to the client")
+        except OSError:
+            return Outcome(fault="writing to target instance")
+        return _Route(stream, trio.current_time())
+
+    # ---- connections that are kept
+
+    def _kept(self, shipment: Shipment) -> _Route | None:
+        routes = self._routes.get((shipment.host, shipment.port))
+        return routes.pop() if routes else None
+
+    async def _keep(self, shipment: Shipment, route: _Route) -> None:
+        if sum(map(len, self._routes.values())) >= KEPT_MAX:
+            await trio.aclose_forcefully(route.stream)
+            return
+        self._routes.setdefault((shipment.host, shipment.port), []).append(route)
+
+    async def _close_idle(self) -> None:
+        while True:
+            await trio.sleep(1.0)
+            horizon = trio.current_time() - KEPT_SECONDS
+            for target, routes in list(self._routes.items()):
+                for route in [route for route in routes if route.used < horizon]:
+                    routes.remove(route)
+                    await trio.aclose_forcefully(route.stream)
+                if not routes:
+                    self._routes.pop(target, None)

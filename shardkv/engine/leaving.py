@@ -1,0 +1,81 @@
+"""Keys on their way to another node (MIGRATE).
+
+Redis stands still while it migrates; here other clients are served meanwhile. What is on the way is still here and is
+read as ever, but a write to it would be lost, so it waits until the key has arrived there (and is gone here) or has
+not. Only requests for a slot with such keys meet this check: the slot counts as not served, as an open one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..commands.session import Session
+from ..keyspace.slots import SLOT_COUNT, key_slot
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+class Leaving:
+    """Which keys of which database are on the way, and who waits to write to them."""
+
+    __slots__ = ("_engine", "_held", "_keys", "_routed", "_slots")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._keys: dict[tuple[int, bytes], int] = {}
+        self._slots: dict[int, int] = {}
+        self._held: dict[Session, None] = {}
+        self._routed = bytes(b"\x01" * SLOT_COUNT)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def route(self, served: bytes) -> None:
+        """Other slots are served here from now on: 1 by slot."""
+        self._routed = served
+        self._engine.served[:] = served
+        for slot in self._slots:
+            self._engine.served[slot] = 0
+
+    def begin(self, database: int, keys: Sequence[bytes]) -> None:
+        """These keys set out."""
+        for key in keys:
+            place, slot = (database, key), key_slot(key)
+            self._keys[place] = self._keys.get(place, 0) + 1
+            self._slots[slot] = self._slots.get(slot, 0) + 1
+            self._engine.served[slot] = 0
+
+    def end(self, database: int, keys: Sequence[bytes]) -> None:
+        """They have arrived, or not: who waited goes on."""
+        for key in keys:
+            place, slot = (database, key), key_slot(key)
+            self._keys[place] -= 1
+            if not self._keys[place]:
+                del self._keys[place]
+            self._slots[slot] -= 1
+            if not self._slots[slot]:
+                del self._slots[slot]
+                self._engine.served[slot] = self._routed[slot]
+        held, self._held = self._held, {}
+        for session in held:
+            session.postponed = False
+            session.refresh()
+            self._engine.world.wake(session)
+
+    def touched_by(self, session: Session, keys: Sequence[bytes]) -> bool:
+        """Whether one of these keys of the session's database is on the way."""
+        index = session.db.index
+        return any((index, key) in self._keys for key in keys)
+
+    def hold(self, session: Session, words: list[bytes]) -> None:
+        """Hold a request back; it is the first to be carried out afterwards."""
+        session.waiting.appendleft(words)
+        session.postponed = True
+        session.refresh()
+        self._held[session] = None
+
+    def forget(self, session: Session) -> None:
+        """A client is gone."""
+        self._held.pop(session, None)

@@ -1,0 +1,118 @@
+"""MIGRATE, as a client sees it; the way to the other node is the test's."""
+
+from __future__ import annotations
+
+import pytest
+
+from shardkv.commands.migrate import Outcome, Shipment
+from tests.support.engine_client import EngineClient, refused
+
+TARGET = ("127.0.0.1", 7001)
+
+
+def shipment(kv: EngineClient) -> Shipment:
+    """What the world was asked to send last."""
+    verb, sent = kv.world.asked[-1]
+    assert verb == "ship"
+    assert isinstance(sent, Shipment)
+    return sent
+
+
+def land(kv: EngineClient, outcome: Outcome) -> None:
+    """It has come back from the target."""
+    kv.world.landed(outcome)
+    kv.settle()
+
+
+def test_keys_are_gone_once_they_are_there(kv: EngineClient) -> None:
+    kv("SET", "a", 1)
+    kv("SET", "b", 2, "PX", 1000)
+    assert kv.raw("MIGRATE", *TARGET, "", 3, 500, "REPLACE", "AUTH2", "ada", "pw", "KEYS", "a", "b", "nothing") == b""
+    sent = shipment(kv)
+    assert (sent.host, sent.port, sent.database, sent.timeout) == (b"127.0.0.1", 7001, 3, 0.5)
+    assert sent.login == (b"AUTH", b"ada", b"pw")
+    assert [request[:3] for request in sent.requests] == [(b"RESTORE", b"a", b"0"), (b"RESTORE", b"b", b"1000")]
+    assert all(request[4:] == (b"REPLACE",) for request in sent.requests)
+    assert kv.other()("EXISTS", "a", "b") == 2
+    land(kv, Outcome(errors=(None, None)))
+    assert kv.taken() == b"+OK\r\n"
+    assert kv("EXISTS", "a", "b") == 0
+
+
+def test_with_copy_they_stay(kv: EngineClient) -> None:
+    kv("SET", "a", 1)
+    assert kv.raw("MIGRATE", *TARGET, "a", 0, 500, "COPY") == b""
+    land(kv, Outcome(errors=(None,)))
+    assert kv.taken() == b"+OK\r\n"
+    assert kv("GET", "a") == "1"
+
+
+def test_no_key_at_all_is_no_error(kv: EngineClient) -> None:
+    assert kv("MIGRATE", *TARGET, "nothing", 0, 500) == "NOKEY"
+    assert kv("MIGRATE", *TARGET, "", 0, 500, "KEYS") == "NOKEY"
+
+
+def test_what_the_target_refuses_stays_and_the_rest_goes(kv: EngineClient) -> None:
+    kv("MSET", "a", 1, "b", 2)
+    assert kv.raw("MIGRATE", *TARGET, "", 0, 500, "KEYS", "a", "b") == b""
+    land(kv, Outcome(errors=("BUSYKEY Target key name already exists.", None)))
+    assert kv.taken() == b"-ERR Target instance replied with error: BUSYKEY Target key name already exists.\r\n"
+    assert kv("MGET", "a", "b") == ["1", None]
+
+
+def test_a_target_that_falls_silent_loses_nothing(kv: EngineClient) -> None:
+    kv("SET", "a", 1)
+    assert kv.raw("MIGRATE", *TARGET, "a", 0, 500) == b""
+    land(kv, Outcome(fault="reading from target instance"))
+    assert kv.taken() == b"-IOERR error or timeout reading from target instance\r\n"
+    assert kv("GET", "a") == "1"
+
+
+def test_a_write_to_a_key_on_its_way_waits_and_a_read_does_not(kv: EngineClient, other: EngineClient) -> None:
+    kv("MSET", "a", 1, "b", 1)
+    assert kv.raw("MIGRATE", *TARGET, "a", 0, 500) == b""
+    assert other("GET", "a") == "1"
+    assert other("INCR", "b") == 2
+    assert other.raw("INCR", "a") == b""
+    assert kv.world.asked[-1][0] == "ship"
+    land(kv, Outcome(errors=(None,)))
+    assert kv.taken() == b"+OK\r\n"
+    assert other.taken() == b":1\r\n"  # it found no key any more
+    assert other("INCR", "a") == 2
+
+
+def test_a_transaction_that_would_write_to_such_a_key_waits_as_well(kv: EngineClient, other: EngineClient) -> None:
+    kv("SET", "a", 1)
+    assert kv.raw("MIGRATE", *TARGET, "a", 0, 500) == b""
+    other("MULTI")
+    other("INCR", "a")
+    assert other.raw("EXEC") == b""
+    land(kv, Outcome(fault="reading from target instance"))
+    assert other.taken() == b"*1\r\n:2\r\n"
+
+
+def test_what_was_sent_behind_a_held_write_comes_after_it(kv: EngineClient, other: EngineClient) -> None:
+    kv("SET", "a", 1)
+    assert kv.raw("MIGRATE", *TARGET, "a", 0, 500) == b""
+    assert other.pipeline(("INCRBY", "a", 5), ("GET", "a"), ("INCRBY", "a", 5)) == b""
+    land(kv, Outcome(fault="reading from target instance"))
+    assert other.taken() == b":6\r\n$1\r\n6\r\n:11\r\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["a", 0, 1000, "FOO"], "ERR syntax error"),
+        (["a", 0, 1000, "AUTH"], "ERR syntax error"),
+        (["a", "x", 1000], "ERR value is not an integer or out of range"),
+        (["a", 0, "x"], "ERR value is not an integer or out of range"),
+        (
+            ["a", 0, 1000, "KEYS", "b"],
+            "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(kv: EngineClient, words: list[str | int], text: str) -> None:
+    kv("SET", "a", 1)
+    with refused(text):
+        kv("MIGRATE", *TARGET, *words)
