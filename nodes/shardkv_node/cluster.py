@@ -241,7 +241,9 @@ class ClusterNode:
         """How this node's data stand now."""
         replication = self._engine.replication
         keys = sum(database.size for database in self._engine.opened)
-        return Progress(replication.history.offset, keys, replication.silence, replication.linked)
+        replication.flush()
+        loading = not replication.restored
+        return Progress(replication.history.offset, keys, replication.silence, replication.linked, loading)
 
     def _drop_slots(self, slots: tuple[int, ...]) -> None:
         self._engine.drop_slots(slots)
@@ -287,6 +289,11 @@ class ClusterNode:
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
             self._engine.empty()  # its keys were another node's
         return reply
+
+    @property
+    def hesitates(self) -> bool:
+        """See ``ClusterPort``."""
+        return self.machine.hesitates
 
     def links(self) -> list[Any]:
         """Records of the bus links."""

@@ -41,6 +41,7 @@ class Core:
         self.out: list[Effect] = []
         self.offset = 0
         self.keys = 0
+        self.loading = False
         self.mflags = 0
         self.standing = Standing()
         self.candidacy: Candidacy | None = None

@@ -68,6 +68,8 @@ class Progress:
     keys: int = 0
     silence: float | None = None
     linked: bool = False
+    loading: bool = False
+    """What it has on disk is still being loaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,13 @@ def _in_minority(core: Core) -> bool:
         return reachable < view.quorum
     until = max(leased_until(core), core.granted_until)
     core.health_due = until if now < until else now + _LOOK_AGAIN
+    if now >= until and view.state == "ok":
+        ages = [now - core.peers[node.id].acked for node in view.nodes.values() if node.votes and node.id in core.peers]
+        core.log(
+            "warning",
+            "No majority of primaries has answered within the node timeout (the last pings that they answered left "
+            f"{', '.join(f'{age:.1f}' for age in sorted(ages))} s ago): no more writes.",
+        )
     return reachable < view.quorum or now >= until
 
 

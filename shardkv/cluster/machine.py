@@ -153,7 +153,7 @@ class ClusterMachine:
 
     def _progress(self, event: Progress) -> None:
         core = self._core
-        core.offset, core.keys = event.offset, event.keys
+        core.offset, core.keys, core.loading = event.offset, event.keys, event.loading
         if core.view.me.is_replica:
             core.standing.progressed(core.now, event.offset, event.silence, event.linked)
         elif core.pausing_for is not None:
@@ -162,10 +162,15 @@ class ClusterMachine:
     def _hesitate(self) -> None:
         """Just restarted: go on hesitating as long as a replica holds more, or may turn out to."""
         core = self._core
-        weigh(core)
         waited = core.now - core.started
+        if not core.loading or waited >= core.settings.writable_delay:
+            weigh(core)  # a long load is reason enough to leave the place to a replica that has it all
         resigned = waited >= _PATIENCE * core.settings.node_timeout + core.settings.writable_delay
-        if not core.view.me.votes or resigned or (waited >= core.settings.writable_delay and core.aside_for is None):
+        if (
+            not core.view.me.votes
+            or resigned
+            or (waited >= core.settings.writable_delay and core.aside_for is None and not core.loading)
+        ):
             if core.view.me.votes and core.aside_for is not None:
                 core.log("warning", f"Replica {core.aside_for} holds more than I do but did not take over: serving.")
             core.hesitating = False

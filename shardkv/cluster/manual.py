@@ -140,7 +140,7 @@ def weigh(core: Core) -> None:
 def _better(core: Core) -> NodeId | None:
     """The replica with the most data, if that is more than ours."""
     # A log of commands has no offset: with one restored, the number of keys is all there is to go by.
-    if not core.offset and core.keys:
+    if not core.offset and core.keys and not core.loading:
         return None
     best: Peer | None = None
     for node in core.view.replicas_of(core.view.myself):

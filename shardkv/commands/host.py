@@ -163,6 +163,10 @@ class ClusterPort(Protocol):
     def order(self, order: Any) -> Any:
         """Carry out a CLUSTER command that changes something; its reply (a ReplyError instance when refused)."""
 
+    @property
+    def hesitates(self) -> bool:
+        """Whether this primary, just restarted, still finds out if its replicas hold more, and must not feed them."""
+
     def lease_over(self) -> None:
         """The engine's lease has run out: renew it, or stop serving."""
 

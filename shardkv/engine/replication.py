@@ -184,6 +184,9 @@ class Replication:
         replica = self.introduce(session)
         if replica.phase is not None:
             return NO_REPLY  # it is one already
+        cluster = self._engine.cluster
+        if cluster is not None and cluster.hesitates:
+            raise ReplyError("LOADING This node finds out whether its replicas hold more than it does")
         if self.stale:
             raise ReplyError("NOMASTERLINK Can't SYNC while not connected with my master")
         if session.out or session.unsent:

@@ -91,6 +91,11 @@ class Cluster:
         """Nothing is ordered here."""
         raise AssertionError(order)
 
+    @property
+    def hesitates(self) -> bool:
+        """Never."""
+        return False
+
     def lease_over(self) -> None:
         """There is no lease."""
 

@@ -195,6 +195,11 @@ class FakeCluster:
         self.orders.append(order)
         return "OK"
 
+    @property
+    def hesitates(self) -> bool:
+        """Never."""
+        return False
+
     def lease_over(self) -> None:
         """There is no lease."""
 
