@@ -88,12 +88,10 @@ def scan(ctx: Context, words: list[bytes]) -> list[Any]:
     matches = None if text is None else _filter(text)
     if matches is not None:
         found = [name for name in found if matches(name)]
-    page: list[bytes] = []
-    for name in found:
-        held = ctx.peek(name)  # deletes it when it has expired
-        if held is not None and (kind is None or type_name(held) == kind):
-            page.append(name)
-    return [b"%d" % after, page]
+    if kind is not None:
+        found = [name for name in found if type_name(ctx.db.get(name)) == kind]
+    # Those that have expired are deleted on the way.
+    return [b"%d" % after, [name for name in found if ctx.peek(name) is not None]]
 
 
 def _scan_slot(db: Database, slot: int, cursor: int, count: int) -> tuple[int, list[bytes]]:

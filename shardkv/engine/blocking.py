@@ -116,6 +116,7 @@ class Waiting:
             reply = error
         if reply is not None:
             engine.unblock(session, reply)
+            engine.messages.remember_read(session, blocked.command, blocked.words)
         else:
             ctx.dirty = 0
         engine.messages.end_serving()

@@ -18,7 +18,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
-from ..commands.flags import Flags
 from ..commands.hash_fields import expire_fields
 from ..commands.host import ClusterPort, World
 from ..commands.session import Blocked, Session
@@ -370,9 +369,8 @@ class Engine:
             observer.took(session, command, words, seconds)
         if observer.onlookers and not scripted:
             observer.show(session, command, words)
-        if session.tracking is not None and command.flags & Flags.READONLY and command.group != "scripting":
-            # What a reading script reads is remembered command by command.
-            self.messages.remember(session, [words[position] for position in command.key_positions(words)])
+        if session.tracking is not None:
+            self.messages.remember_read(session, command, words)
         return reply
 
     def run_inside(self, words: list[bytes]) -> Any:

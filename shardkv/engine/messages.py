@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from ..commands.flags import Flags
 from ..commands.session import Session
 from ..pubsub.channels import Channels, Way
 from ..pubsub.notify import Wanted, event_channel, key_channel, wanted
@@ -18,6 +19,7 @@ from ..resp.encoder import encode
 from ..resp.replies import Push
 
 if TYPE_CHECKING:
+    from ..commands.spec import Command
     from .engine import Engine
 
 #: On a RESP2 connection with subscriptions an invalidation looks like a message of this channel.
@@ -115,6 +117,12 @@ class Messages:
         for key, clients in self.tracking.overflow(self._engine.config.tracking_table_max_keys):
             for client in clients:
                 self._invalidate(client, [key])
+
+    def remember_read(self, session: Session, command: Command, words: list[bytes]) -> None:
+        """The same of what a request reads, if it only reads. What a reading script reads is remembered command by
+        command."""
+        if session.tracking is not None and command.flags & Flags.READONLY and command.group != "scripting":
+            self.remember(session, [words[position] for position in command.key_positions(words)])
 
     def changed(self, key: bytes, *, written: bool = True) -> None:
         """A key has another value or is gone; ``written``: by the command that runs, and not because its time has

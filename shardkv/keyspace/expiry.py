@@ -18,8 +18,9 @@ from .slots import SLOT_COUNT, SLOT_MASK
 
 #: At most this many expiry times of one slot are looked at in one go.
 PORTION: Final = 512
-#: Between two looks at the clock.
+#: Between two looks at the clock: so many slots, or keys that expire.
 SLOTS_A_LOOK: Final = 64
+KEYS_A_LOOK: Final = 128
 
 
 class ExpireCycle:
@@ -44,6 +45,7 @@ class ExpireCycle:
             return True
         expires = database.expires
         slot = self.cursor
+        expired = 0  # since the last look at the clock
         for walked in range(1, SLOT_COUNT + 1):
             times = expires[slot]
             if times:
@@ -66,12 +68,15 @@ class ExpireCycle:
                     expire(database, key)
                 self.walked += looked
                 self.stale += len(due)
+                expired += len(due)
                 if portion_full and not spent():
                     continue
             slot = (slot + 1) & SLOT_MASK
-            if walked % SLOTS_A_LOOK == 0 and spent():
-                self.cursor = slot
-                return False
+            if walked % SLOTS_A_LOOK == 0 or expired >= KEYS_A_LOOK:
+                expired = 0
+                if spent():
+                    self.cursor = slot
+                    return False
         self.cursor = slot
         return True
 

@@ -218,7 +218,7 @@ class HashValue:
     @property
     def rests(self) -> bool:
         """Whether it is in the packed form."""
-        return type(self._data) is bytes
+        return isinstance(self._data, bytes)
 
     def rest(self) -> bool:
         """Go into the packed form, if that is how a hash like this is held at rest; whether it did."""

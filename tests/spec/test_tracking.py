@@ -247,3 +247,11 @@ def test_the_end_of_a_group_is_no_change_to_caches_or_watchers(kv: EngineClient,
     assert cache.taken() == b""
     cache("MULTI")
     assert cache("EXEC") == []
+
+
+def test_what_a_read_finds_that_had_to_wait_is_remembered(kv: EngineClient, cache: EngineClient) -> None:
+    cache.send("XREAD", "BLOCK", 0, "STREAMS", "log", "$")
+    kv("XADD", "log", "1-1", "a", 1)
+    cache.taken()
+    kv("XADD", "log", "2-1", "a", 2)
+    assert decode_all(cache.taken()) == [Push((b"invalidate", [b"log"]))]

@@ -13,9 +13,9 @@ from .replies import WALKS
 
 #: What a range by name means is only said where all scores are equal.
 LEX: Final = frozenset({"ZRANGEBYLEX", "ZREVRANGEBYLEX", "ZLEXCOUNT", "ZREMRANGEBYLEX"})
-#: Not inside MULTI: the next reply hangs on what this one drew or where its walk stands, or words are referred to
-#: twice while they are queued.
-ALONE: Final = WALKS | {"SPOP", "OBJECT|REFCOUNT"}
+#: Not inside MULTI: the next reply hangs on what this one drew or where its walk stands, words are referred to twice
+#: while they are queued, or there may be two replies to one command.
+ALONE: Final = WALKS | {"SPOP", "OBJECT|REFCOUNT", "CLIENT|TRACKING"}
 SUBSCRIBING: Final = frozenset({"SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"})
 #: Commands after which there may be keys in other databases.
 SCATTERING: Final = frozenset({"SELECT", "MOVE", "SWAPDB", "COPY"})

@@ -115,8 +115,8 @@ def _of_consumers(event: Event, suspects: Sequence[bytes]) -> bool:
     return event_of(event)[0] in (b"xgroup-createconsumer", b"xgroup-delconsumer")
 
 
-def _missed_by_type(event: Event, suspects: Sequence[bytes]) -> bool:
-    return event_of(event)[0] == b"keymiss" and b"TYPE" in map(bytes.upper, suspects)
+def _looked_up(event: Event, suspects: Sequence[bytes]) -> bool:
+    return event_of(event)[0] in (b"keymiss", b"expired") and b"TYPE" in map(bytes.upper, suspects)
 
 
 _UNBALANCED = "list of streams: for each stream key an ID"
@@ -169,8 +169,8 @@ REDIS: Final = (
     ),
     Difference(
         "caches and who waited",
-        "7.0 does not tell caches what a client that has waited takes from a list",
-        telling=lambda name, words: name in ("BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH"),
+        "7.0 does not tell caches what a client that has waited takes from a list, nor keeps in mind what it reads",
+        telling=lambda name, words: name in ("BLPOP", "BRPOP", "BLMPOP", "BLMOVE", "BRPOPLPUSH", "XREAD"),
         after=only_invalidations,
     ),
     Difference(
@@ -203,9 +203,9 @@ REDIS: Final = (
     Difference("ZRANK queued", "as before, inside MULTI", _queued_with_score, parts=True),
     Difference("XSETID", "the largest deleted id is a bound from 7.2 on", _below_deleted, parts=True),
     Difference(
-        "misses of SCAN",
-        "7.0 looks every key up to learn its type, and tells of a miss where one has expired",
-        forgives=_missed_by_type,
+        "types of SCAN",
+        "7.0 looks every key up to learn its type, and so ends those that have expired and tells of a miss",
+        forgives=_looked_up,
         telling=lambda name, words: name == "SCAN" and b"TYPE" in map(bytes.upper, words),
     ),
     Difference(

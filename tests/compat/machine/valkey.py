@@ -126,6 +126,7 @@ VALKEY: Final = (
         "types of SCAN",
         "Valkey refuses a type that there is not",
         lambda case: case.refusal.startswith("ERR unknown type name"),
+        parts=True,
     ),
     Difference(
         "inside MULTI",
