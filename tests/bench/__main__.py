@@ -1,7 +1,7 @@
 """``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
 
-Without a choice among ``--speed``, ``--logged``, ``--memory`` and ``--costs`` all are measured; ``--quick`` is about
-speed alone unless another is asked for.
+Without a choice among ``--speed``, ``--logged``, ``--snapshots``, ``--memory`` and ``--costs`` all are measured;
+``--quick`` is about speed alone unless another is asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import costs, logged, memory
+from . import costs, logged, memory, snapshots
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="few tests, one round, short runs: a first impression")
     parser.add_argument("--speed", action="store_true", help="throughput and CPU, by redis-benchmark")
     parser.add_argument("--logged", action="store_true", help="what appendonly with everysec costs SET")
+    parser.add_argument("--snapshots", action="store_true", help="saving, loading, and what clients feel of BGSAVE")
     parser.add_argument("--memory", action="store_true", help="growth of resident memory for the same data")
     parser.add_argument("--costs", action="store_true", help="time an operation as the data grows to a million")
     parser.add_argument("--rounds", type=int, help="runs of each test, of which the median counts (3; quick: 1)")
@@ -43,13 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such test: {', '.join(unknown)}")
 
     complaints: list[str] = []
-    everything = not (chosen.speed or chosen.logged or chosen.memory or chosen.costs)
+    everything = not (chosen.speed or chosen.logged or chosen.snapshots or chosen.memory or chosen.costs)
     if chosen.speed or everything:
         complaints += _speed(chosen, names)
     if (chosen.logged or everything) and not _only_speed(chosen, everything):
         with_log = logged.compare(_plan(chosen), _tell)
         print(f"\n{logged.as_table(with_log)}")
         complaints += logged.missed(with_log)
+    if (chosen.snapshots or everything) and not _only_speed(chosen, everything):
+        scale = 10 if chosen.quick else 1
+        works = snapshots.compare(snapshots.KEYS // scale, chosen.rounds or (1 if chosen.quick else 3), _tell)
+        felt = snapshots.feel(snapshots.KEYS_IN_BACKGROUND // scale, _tell)
+        print(f"\n{snapshots.as_table(works, felt)}")
+        complaints += snapshots.missed(works, felt)
     if (chosen.memory or everything) and not _only_speed(chosen, everything):
         grown = memory.compare(memory.data(0.1 if chosen.quick else 1.0), _tell)
         print(f"\n{memory.as_table(grown)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import costs, logged, memory
+from tests.bench import costs, logged, memory, snapshots
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -60,3 +60,18 @@ def test_no_operation_grows_with_the_data() -> None:
     """Generous: what is linear would be a hundred times dearer on a hundred times as much."""
     rows = costs.measure((1_000, 30_000))
     assert costs.missed(rows) == []
+
+
+def test_snapshots_that_take_too_long_are_a_missed_promise() -> None:
+    kept, broken = snapshots.Work("save", 4.0, 1.0), snapshots.Work("load", 4.5, 1.0)
+    quick, slow = [1.0] * 1000, [1.0] * 995 + [11.0] * 5
+    assert snapshots.missed([kept], snapshots.Felt(slow, quick)) == []
+    of_load, of_bgsave = snapshots.missed([kept, broken], snapshots.Felt(quick, slow))
+    assert of_load == "snapshots: to load takes 4.50 times Redis's CPU time, promised 4 at most"
+    assert of_bgsave == "snapshots: during BGSAVE p99.9 is 11.0 ms, promised 10 at most"
+
+
+def test_the_mixed_keys_are_as_many_as_asked_for_and_always_the_same() -> None:
+    words = list(snapshots.mixed(100))
+    assert len({command[1] for command in words}) == 100
+    assert words == list(snapshots.mixed(100))
