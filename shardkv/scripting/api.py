@@ -84,6 +84,10 @@ class Api:
         self.raised.__traceback__ = None
         raise self.raised
 
+    def no_memory(self) -> NoReturn:
+        """The script has filled its memory."""
+        self._raise(_NO_MEMORY)
+
     def take(self) -> bytes:
         """The text of what was raised last."""
         return self._text

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from lupa.lua51 import LuaError, LuaRuntime
 
@@ -135,8 +135,11 @@ class ArgumentFault(Exception):
 class Crossing:
     """Puts Python functions into one runtime, and raises their errors there."""
 
-    def __init__(self, runtime: LuaRuntime) -> None:
+    def __init__(self, runtime: LuaRuntime, exhausted: Callable[[], NoReturn] | None = None) -> None:
+        """``exhausted`` raises when a script has filled its memory; it is for a host that has other means than arming,
+        for which Lua needs memory."""
         self._runtime = runtime
+        self._refuse = exhausted
         as_function = runtime.eval(b"python.as_function")
         self._arm, self._define = runtime.execute(_ARM, as_function, name=b"=crossing")
         self._used, self._limit = runtime.get_memory_used, runtime.get_max_memory
@@ -189,7 +192,9 @@ class Crossing:
         except ArgumentFault as fault:
             return self._fail(fault.complaint, number=fault.number)
         except LuaError as error:
-            return self._fail(str(error).encode("latin-1"), here=False)
+            # One without a text was raised by the clock of a long script, and will be again on the script's next line.
+            text = str(error).encode("latin-1")
+            return self._fail(text, here=False) if text else None
 
     def _made_room(self, result: bytes) -> bytes:
         self.must_afford(len(result))
@@ -209,8 +214,13 @@ class Crossing:
     def _exhausted(self) -> None:
         """It is not garbage that fills the memory. The script gets the reserve, so that its error can be raised, but no
         second chance to fill that too: where it catches the error it meets it again on the next line."""
+        if self._refuse is not None:
+            self._refuse()
         self._runtime.set_max_memory(self._limit() + RESERVE)
         self._arm_it(OUT_OF_MEMORY, None, False, True)
 
     def _arm_it(self, *what: Any) -> None:
-        self._runtime.execute(_RUN, self._arm, *what)
+        try:
+            self._runtime.execute(_RUN, self._arm, *what)
+        except LuaError:
+            pass  # the script's time is over, and the clock raises on every line

@@ -70,7 +70,7 @@ class Sandbox:
                 b"constants": self._lua.table_from(CONSTANTS | versions),
                 b"api": self._lua.table_from(names),
                 b"patterns": self._load("patterns.lua"),
-                b"libraries": install(self._lua),
+                b"libraries": install(self._lua, self.api.no_memory),
             }
         )
         parts = self._load("sandbox.lua")(self._lua.table_from(self.api.functions()), self.api.raised, options)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from .bit_library import bit_table
 from .crossing import Crossing
@@ -20,10 +21,11 @@ return null
 """
 
 
-def install(runtime: Any) -> Any:
+def install(runtime: Any, exhausted: Callable[[], NoReturn] | None = None) -> Any:
     """The libraries for one runtime: a Lua table of their tables by name, which scripts must not be able to change.
-    ``debug``, ``python`` and ``newproxy`` must still be among the runtime's globals (see ``crossing``)."""
-    crossing = Crossing(runtime)
+    ``debug``, ``python`` and ``newproxy`` must still be among the runtime's globals; for ``exhausted`` see
+    ``Crossing``."""
+    crossing = Crossing(runtime, exhausted)
     null = runtime.execute(_NULL)
     return runtime.table_from(
         {

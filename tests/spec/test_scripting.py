@@ -369,3 +369,41 @@ def test_bytes_of_any_kind_go_through(kv: EngineClient) -> None:
     )
     assert kv.taken() == b"$256\r\n%b\r\n" % data
     assert kv.raw("GET", data) == b"$256\r\n%b\r\n" % data
+
+
+# ---- libraries (more in tests/compat/test_lua_libraries_oracle.py)
+
+
+def test_scripts_find_the_libraries_and_cannot_change_them(kv: EngineClient) -> None:
+    assert (
+        kv("EVAL", "return cjson.encode({1, {a = cjson.null}, cjson.decode(ARGV[1])})", 0, '"x"')
+        == '[1,{"a":null},"x"]'
+    )
+    assert kv("EVAL", "return cmsgpack.unpack(cmsgpack.pack({1, 'x'}))", 0) == [1, "x"]
+    assert kv("EVAL", "return {struct.pack('>h', 258), bit.band(7, 3), cjson.null}", 0) == ["\x01\x02", 3, None]
+    for library in ("cjson", "cmsgpack", "struct", "bit"):
+        script = f"{library}.pack = nil"
+        with refused("ERR user_script:1: Attempt to modify a readonly table" + place(script)):
+            kv("EVAL", script, 0)
+
+
+def test_an_error_of_a_library_tells_the_line_also_behind_return(kv: EngineClient) -> None:
+    script = "local x = 1\nreturn cjson.decode('[1,')"
+    with refused("ERR user_script:2: Expected value but found T_END at character 4" + place(script, 2)):
+        kv("EVAL", script, 0)
+    assert kv("EVAL", "return select(2, pcall(struct.pack, 'i'))", 0).startswith("bad argument #2 to '?'")
+
+
+def test_a_script_whose_libraries_find_no_memory_ends_and_the_next_finds_all_of_it(kv: EngineClient) -> None:
+    kv("CONFIG", "SET", "lua-memory-limit", "8mb")
+    fill = """
+    local t = {}
+    for i = 1, 10000 do
+        t[i] = string.rep('x', 1000) .. i
+        if i % 1000 == 0 then pcall(cjson.encode, t) end
+    end
+    """
+    for _ in range(3):
+        with refused("ERR not enough memory: the script needs more than lua-memory-limit allows"):
+            kv("EVAL", fill, 0)
+        assert kv("EVAL", "return cjson.encode({1})", 0) == "[1]"

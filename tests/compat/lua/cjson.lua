@@ -181,3 +181,4 @@ return cjson.encode(setmetatable({},{__index=function() return 1 end}))
 return cjson.encode({[1]=1,[2]=2,[3]=3,[1e300]=4})
 return cjson.encode({[-5]=1,[5]=2})
 return {cjson.encode({1,nil,3}), cjson.encode({nil,nil,3}), cjson.encode({n=nil}), cjson.encode({{},{{}}})}
+return cjson.encode_sparse_array(false, 2, 10), cjson.encode_max_depth(1000), cjson.decode_max_depth(1000), cjson.encode_number_precision(14), cjson.encode_invalid_numbers(false), cjson.decode_invalid_numbers(true), cjson.encode_keep_buffer(true)
