@@ -37,7 +37,7 @@ class Blocked:
     words: list[bytes]
     since: int
     propagate: bool = True
-    wrong_type_wakes: bool = False
+    woken_by: bytes = b""  #: the key that was touched last
 
 
 @dataclass(slots=True, eq=False)

@@ -159,12 +159,16 @@ def xread(ctx: Context, words: list[bytes]) -> Any:
         return NullArray
 
     def attempt(ctx: Context) -> Any:
-        held = [ctx.peek(name) for name in request.keys]
-        # Another type of value wakes nobody, but spoils the reading of the others.
-        reply = _read(ctx, request, [value if isinstance(value, StreamValue) else None for value in held])
-        if reply is not None and not all(value is None or isinstance(value, StreamValue) for value in held):
-            raise WrongType
-        return reply
+        blocked = ctx.session.blocked
+        assert blocked is not None
+        if not isinstance(ctx.peek(blocked.woken_by), StreamValue):
+            return None  # another type of value wakes nobody, but spoils the reading of the others
+        streams: list[StreamValue | None] = []
+        for held in map(ctx.peek, request.keys):
+            if held is not None and not isinstance(held, StreamValue):
+                raise WrongType
+            streams.append(held)
+        return _read(ctx, request, streams)
 
     return ctx.block(request.keys, request.deadline, attempt, NullArray)
 

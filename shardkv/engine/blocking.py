@@ -98,6 +98,7 @@ class Waiting:
             for session in list(self._by_key.get(place, ())):
                 blocked = self._sessions.get(session)
                 if blocked is not None:
+                    blocked.woken_by = place[1]
                     self._try(session, blocked)
 
     def _try(self, session: Session, blocked: Blocked) -> None:

@@ -375,3 +375,12 @@ def test_the_digest_tells_streams_apart(kv: EngineClient) -> None:
     kv("COPY", "x", "z")
     one, two, three = kv("DEBUG", "DIGEST-VALUE", "x", "y", "z")
     assert one == three != two
+
+
+def test_a_key_of_another_type_wakes_nobody_but_spoils_the_reading_of_the_others(kv: EngineClient) -> None:
+    waiting = kv.other()
+    waiting.send("XREAD", "BLOCK", 0, "STREAMS", "x", "y", "9-9", "0")
+    kv("SET", "y", "text")
+    assert waiting.taken() == b""
+    kv("XADD", "x", "1-1", "a", 1)  # not behind 9-9, but all are looked at
+    assert waiting.taken() == b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"

@@ -27,7 +27,7 @@ POOL: Final = frozenset(ALL_KEYS)
 SEVERAL: Final = SUBSCRIBING | {"PUBLISH", "SPUBLISH", "CLIENT|TRACKING"}
 #: Commands that may give a key or a field a moment to live, and the seconds after which it is over.
 TIMED: Final = frozenset(("SET", "PSETEX", "PEXPIRE", "GETEX", "HPEXPIRE", "HSETEX", "HGETEX"))
-PASSING: Final = 0.003
+PASSING: Final = 0.023
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,6 +304,12 @@ OURS: Final = (
         parts=True,
     ),
     Difference(
+        "XAUTOCLAIM of very many",
+        "Redis asks at once for the memory that COUNT could need, and the machine may not have it",
+        lambda case: case.name == "XAUTOCLAIM" and case.refusal.startswith("ERR Insufficient memory"),
+        parts=True,
+    ),
+    Difference(
         "idle time of integers",
         "Redis shares the small ones, so that it tells when any key with the same was last used",
         lambda case: case.name == "OBJECT|IDLETIME" and isinstance(case.ours, int) and isinstance(case.theirs, int),

@@ -100,8 +100,8 @@ FIELD_TYPES: Final = (
     b"u0", b"x8", b"i",
 )  # fmt: skip
 SECTIONS: Final = (b"BEFORE", b"AFTER")
-#: So many milliseconds are over before the next request.
-MOMENT: Final = b"1"
+#: So many milliseconds are over before the next request, but not before this one has ended.
+MOMENT: Final = b"20"
 #: Far enough away that nothing ends while a sequence runs, and each different from all others drawn: two conditions
 #: never hang on the millisecond in which a command came.
 FAR: Final = 100_000
