@@ -266,6 +266,8 @@ class Node:
                 self.append_only.start()
             else:
                 await self.snapshots.load()
+            if self.cluster is not None:
+                self.cluster.claim_loaded()
         except LoadFault as fault:
             self.fault = fault
             self.log("warning", f"{fault}. The file is left as it is. Exiting.")

@@ -13,6 +13,7 @@ import trio
 
 from shardkv.cluster import nodesconf
 from shardkv.cluster.events import Progress, Reconfigured, Tick
+from shardkv.cluster.found import claims_of
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId
 from shardkv.cluster.orders import Order, ResetNode
@@ -28,6 +29,7 @@ from .buslinks import BusLimits
 from .disk import FileLock, write_atomically
 from .driver import ClusterDriver
 from .listeners import listen_tcp
+from .loading import LoadFault
 from .reactor import Reactor
 
 if TYPE_CHECKING:
@@ -155,6 +157,21 @@ class ClusterNode:
             )
         self._log("notice", f"Node configuration loaded, I'm {view.myself}")
         return view.amend(view.myself, port=port, bus_port=bus_port, tls_port=self._config.tls_port)
+
+    def claim_loaded(self) -> None:
+        """Claim, or begin to import, the slots of keys that were loaded and that are not this node's. Raises LoadFault
+        for keys in a database that a cluster does not have."""
+        most = self._config.cluster_databases
+        if any(database.size for database in self._engine.opened if database.index >= most):
+            raise LoadFault("You can't have keys in a DB different than DB 0 when in Cluster mode")
+        filled = {slot for database in self._engine.opened for slot in database.live}
+        orders, said = claims_of(self.machine.view, filled)
+        for line in said:
+            self._log("warning", line)
+        for order in orders:
+            reply = self.driver.order(order)
+            if isinstance(reply, ReplyError):
+                self._log("warning", f"{order!r:.200} was refused: {reply.text}")
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the bus and the machine's deadlines until cancelled."""

@@ -337,3 +337,24 @@ def test_a_file_that_cannot_be_loaded_is_refused_in_one_line_and_left_alone(star
         assert reason in done.stderr
         assert "Traceback" not in log.read_text() + done.stderr
         assert file.read_bytes() == data
+
+
+def test_a_cluster_node_takes_the_slots_of_keys_that_it_finds(start: Start) -> None:
+    node = start(save="")
+    with node.client() as client:
+        client.must("SET", "foo", "bar")  # slot 12182
+        client.must("SAVE")
+    node.kill()
+    node.options["cluster-enabled"] = "yes"
+    node.start()
+    with node.client() as client:
+        wait_for(lambda: b"myself,master - 0 0 0 connected 12182" in nodes_of(client))
+        wait_for(lambda: client("CLUSTER", "COUNTKEYSINSLOT", 12182) == 1)
+    assert "I have keys for unassigned slot 12182. Taking responsibility for it." in node.log()
+
+
+def nodes_of(client: Client) -> bytes:
+    reply = client.must("CLUSTER", "NODES")
+    text = reply.text if isinstance(reply, Verbatim) else reply
+    assert isinstance(text, bytes)
+    return text
