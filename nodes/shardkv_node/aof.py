@@ -239,6 +239,15 @@ class AppendOnly:
             self.writer.close()
         state.enabled = state.awaiting_base = state.scheduled = False
 
+    def begin_anew(self) -> None:
+        """All data were replaced by others (a replica's full synchronisation): the log begins with them."""
+        if self.state.enabled:
+            self._switch_off()
+            try:
+                self._switch_on()
+            except ReplyError:
+                pass  # the log of the node has it, and INFO says that there is no AOF
+
     def _end_child(self) -> None:
         running = self._children.running
         if running is not None and running.kind == REWRITING_CHILD:

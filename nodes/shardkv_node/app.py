@@ -188,7 +188,7 @@ class Node:
         self.world.on_options_changed.append(self.append_only.options_changed)
         self.world.on_options_changed.append(self.engine.replication.options_changed)
         self.replication = ReplicationManager(
-            self.engine, self.reactor, self.snapshots, self.world.children, log, self.world.tls
+            self.engine, self.reactor, self.snapshots, self.append_only, self.world.children, log, self.world.tls
         )
         self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors

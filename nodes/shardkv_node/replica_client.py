@@ -100,7 +100,8 @@ class ReplicaClient:
             now = clock.stopwatch()
             self._engine.begin(clock.unix_ms())
             if data is None:
-                self._todo += link.tick(now, replication.history.offset, replication.offer())
+                logged = replication.rim.logged_offset()
+                self._todo += link.tick(now, replication.history.offset, replication.offer(), logged)
             elif data:
                 self._engine.stats.replication_bytes_in += len(data)
                 self._todo += link.received(data, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -18,10 +19,43 @@ from .snapshot_sending import SnapshotSender
 from .snapshots import Snapshots, number
 
 if TYPE_CHECKING:
+    from .aof import AppendOnly
     from .child import Children
     from .tls import Tls
 
 TICK_SECONDS: Final = 0.1
+
+
+class LoggedOffset:
+    """Up to which offset of the replication stream everything is on disk in the log."""
+
+    def __init__(self, engine: Engine, append_only: AppendOnly) -> None:
+        self._engine = engine
+        self._append_only = append_only
+        self._marks: deque[tuple[int, int]] = deque()  #: (size of the log's file, offset of the stream) at a time
+        self._reached = 0
+
+    @property
+    def offset(self) -> int | None:
+        """The offset, None without a log."""
+        self.look()
+        return self._reached if self._append_only.state.enabled else None
+
+    def look(self) -> None:
+        """Note how far file and stream are now, and see which of what was noted is on disk."""
+        writer, marks = self._append_only.writer, self._marks
+        if not writer.is_open or self._append_only.state.awaiting_base:
+            return
+        size, synced = writer.flushing.size, writer.flushing.synced
+        if marks and marks[-1][0] > size:
+            marks.clear()  # it is another file
+        if not writer.recorder and not self._append_only.state.buffered:
+            offset = self._engine.replication.history.offset
+            if marks and marks[-1][0] == size:
+                marks.pop()  # the stream went on with what no log has (PING)
+            marks.append((size, offset))
+        while marks and marks[0][0] <= synced:
+            self._reached = marks.popleft()[1]
 
 
 class ReplicationManager:
@@ -32,6 +66,7 @@ class ReplicationManager:
         engine: Engine,
         reactor: Reactor,
         snapshots: Snapshots,
+        append_only: AppendOnly,
         children: Children,
         log: Callable[[str, str], None],
         tls: Tls,
@@ -42,7 +77,8 @@ class ReplicationManager:
         self._replication = engine.replication
         self.client = ReplicaClient(engine, reactor, log, tls)
         self.sender = SnapshotSender(engine, reactor, snapshots, children, log)
-        self.logged: Callable[[], int | None] = lambda: None
+        self.client.loaded.append(append_only.begin_anew)
+        self._logged = LoggedOffset(engine, append_only)
         engine.replication.rim = self
         engine.replication.restored = False
         snapshots.replication_remarks = self._remarks
@@ -71,6 +107,7 @@ class ReplicationManager:
             while True:
                 await trio.sleep(TICK_SECONDS)
                 self._engine.begin(clock.unix_ms())
+                self._logged.look()
                 self._replication.tick()
                 self._reactor.flush_woken()
 
@@ -112,4 +149,4 @@ class ReplicationManager:
 
     def logged_offset(self) -> int | None:
         """See ``Rim``."""
-        return self.logged()
+        return self._logged.offset

@@ -340,11 +340,6 @@ class Replication:
         here = self.rim.logged_offset()
         return int(here is not None and here >= session.written), self.primary.logged(session.written)
 
-    def serve_waits(self) -> None:
-        """The log has got further."""
-        if self._waits:
-            self._serve_waits()
-
     def _serve_waits(self) -> None:
         for session, (_, count, logs) in list(self._waits.items()):
             blocked = session.blocked
@@ -566,6 +561,8 @@ class Replication:
                     self.history.end(self.new_id())
                     self._listen()
         self.count_near()
+        if self._waits:
+            self._serve_waits()
         self._hold_to_limits()
         self.failover.look(engine.now)
 

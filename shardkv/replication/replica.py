@@ -225,9 +225,12 @@ class ReplicaLink:
 
     # ---- what happens
 
-    def tick(self, now: float, offset: int, offer: tuple[str, int] | None) -> list[Effect]:
-        """The deadline has come. ``offset``: of the stream, as applied; ``offer``: id and offset from which to go on,
-        None when everything is wanted anew (it counts when the link is dialled next)."""
+    def tick(
+        self, now: float, offset: int, offer: tuple[str, int] | None, log_offset: int | None = None
+    ) -> list[Effect]:
+        """The deadline has come. ``offset``: of the stream, as applied; ``log_offset``: what of it is safe in the log;
+        ``offer``: id and offset from which to go on, None when everything is wanted anew (it counts when the link is
+        dialled next)."""
         if self.state is State.CONNECT:
             if now < self._retry_at:
                 return []
@@ -239,7 +242,7 @@ class ReplicaLink:
             return self._give_up(now, _SILENT[self.state])
         if self.state in (State.LOADING, State.CONNECTED) and now >= self._told_at + ACK_SECONDS:
             self._told_at = now
-            return [Send(b"\n" if self.state is State.LOADING else acknowledgement(offset))]
+            return [Send(b"\n" if self.state is State.LOADING else acknowledgement(offset, log_offset))]
         return []
 
     def connected(self, now: float) -> list[Effect]:
