@@ -328,6 +328,7 @@ class Reactor:
             self._fault(connection, parser.fault)
             return
         session.query_pending = parser.pending
+        session.last_seen = self._engine.now  # who sends a large request slowly is not idle
         if not self._engine.bound_input(session) and self._config.maxmemory_clients:
             self._engine.evict_clients()
 

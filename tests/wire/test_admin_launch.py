@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import signal
@@ -17,6 +16,8 @@ from pathlib import Path
 import pytest
 from shardkv_cli.processes import read_record
 
+from tests.support.ports import free_run_of_ports
+
 pytestmark = [
     pytest.mark.wire,
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server"),
@@ -28,22 +29,6 @@ import os, sys
 os.execvp("redis-server", ["redis-server", *sys.argv[2:], "--save", "", "--cluster-node-timeout", "2000"])
 """
 NODE_COMMAND = shlex.join([sys.executable, "-c", NODE])
-
-
-def free_base(count: int) -> int:
-    """A port from which on ``count`` ports, and the bus ports above them, are free."""
-    for base in range(20000 + os.getpid() % 1000 * 20, 45000, 20):
-        held = []
-        try:
-            for port in (*range(base, base + count), *range(base + 10000, base + 10000 + count)):
-                held.append(socket.create_server(("127.0.0.1", port)))
-            return base
-        except OSError:
-            continue
-        finally:
-            for one in held:
-                one.close()
-    raise AssertionError("no free ports")
 
 
 def eventually(seen: Callable[[], object], seconds: float = 10) -> None:
@@ -92,7 +77,7 @@ def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
 
 
 def test_nodes_are_started_watched_repaired_and_stopped(tmp_path: Path, launch: Launch) -> None:
-    base = free_base(2)
+    base = free_run_of_ports(2)
     process = launch(base)
     said = lines_until(process, "All 2 node(s) answer.")
     assert any(line.startswith(f"port {base}: ready (pid ") for line in said)
@@ -115,7 +100,7 @@ def test_nodes_are_started_watched_repaired_and_stopped(tmp_path: Path, launch: 
 
 
 def test_a_node_that_is_shut_down_by_a_client_stays_down(launch: Launch) -> None:
-    base = free_base(1)
+    base = free_run_of_ports(1)
     process = launch(base, "--json", nodes=1)
     lines_until(process, '"ready"')
     subprocess.run(["redis-cli", "-p", str(base), "SHUTDOWN", "NOSAVE"], check=True, capture_output=True)
@@ -125,7 +110,7 @@ def test_a_node_that_is_shut_down_by_a_client_stays_down(launch: Launch) -> None
 
 
 def test_a_bad_option_ends_the_launch_with_the_last_words_of_the_node(launch: Launch) -> None:
-    process = launch(free_base(2), "--no-such-option", "yes")
+    process = launch(free_run_of_ports(2), "--no-such-option", "yes")
     _, err = process.communicate(timeout=15)
     assert process.returncode == 1
     assert "cannot be started: Bad directive" in err
@@ -133,7 +118,7 @@ def test_a_bad_option_ends_the_launch_with_the_last_words_of_the_node(launch: La
 
 
 def test_a_port_in_use_is_one_clear_line(launch: Launch) -> None:
-    base = free_base(2)
+    base = free_run_of_ports(2)
     with socket.create_server(("127.0.0.1", base + 1)):
         process = launch(base)
         _, err = process.communicate(timeout=15)
@@ -142,7 +127,7 @@ def test_a_port_in_use_is_one_clear_line(launch: Launch) -> None:
 
 
 def test_a_second_signal_kills_nodes_that_will_not_end(launch: Launch) -> None:
-    base = free_base(1)
+    base = free_run_of_ports(1)
     stubborn = "\n".join(
         (
             "import signal, socket, sys",
@@ -174,7 +159,7 @@ def local(verb: str, folder: Path, *words: str) -> subprocess.CompletedProcess[s
 
 
 def test_the_local_cluster_starts_is_found_running_stops_and_comes_back(tmp_path: Path) -> None:
-    base = str(free_base(6))
+    base = str(free_run_of_ports(6))
     words = ("--port", base, "--node-command", NODE_COMMAND)
     folder = tmp_path / "cluster"
     try:
@@ -197,7 +182,7 @@ def test_the_local_cluster_starts_is_found_running_stops_and_comes_back(tmp_path
 
 
 def test_a_local_cluster_whose_launcher_was_killed_is_still_stopped(tmp_path: Path) -> None:
-    base = str(free_base(6))
+    base = str(free_run_of_ports(6))
     try:
         assert local("start", tmp_path, "--port", base, "--node-command", NODE_COMMAND).returncode == 0
         record = read_record(tmp_path)
