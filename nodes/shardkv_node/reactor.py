@@ -38,12 +38,16 @@ ROUNDS_SECONDS: Final = 0.002
 #: How long a round waits for a request.
 WAIT_SECONDS: Final = 0.001
 #: One read. Larger than a pipeline, small enough that nobody holds the node for long.
-RECEIVE: Final = 65536
+RECEIVE: Final = 32768
 #: A client that leaves this many bytes of replies unread is not read from until it takes some, whatever its output
 #: limit says.
 UNREAD_MAX: Final = 64 * 1024 * 1024
-#: Requests of one client that are carried out before their replies are sent.
+#: Requests of one client that are carried out before their replies are sent; of a long pipeline first fewer, for nobody
+#: knows how large their replies are.
 PORTION: Final = 64
+FIRST_PORTION: Final = 4
+#: How long a client with a long pipeline is served before it is the turn of others, in seconds.
+TURN_SECONDS: Final = 0.002
 #: A tenth of all connections is looked after in each sweep, and no fewer than this.
 SWEPT_LEAST: Final = 32
 #: Out of file descriptors: how long the listeners rest.
@@ -95,6 +99,7 @@ class Reactor:
         self._listeners: dict[int, socket.socket] = {}
         self._secured: dict[int, Callable[[socket.socket], SecureSocket]] = {}  #: listeners whose clients speak TLS
         self._woken: dict[Session, None] = {}
+        self._postponed: dict[Session, None] = {}  #: those whose pipelines go on when others have had their turn
         self._answered: list[Connection] = []
         self._commit: Callable[[], None] | None = None
         self._resting_until = 0.0
@@ -148,7 +153,9 @@ class Reactor:
         engine = self._engine
         while True:
             deadline = engine.deadline
-            if deadline is None:
+            if self._postponed:
+                await trio.lowlevel.checkpoint()
+            elif deadline is None:
                 await trio.lowlevel.wait_readable(self._poller.fileno())
             else:
                 with trio.move_on_after(max(0.0, (deadline - unix_ms()) / 1000)):
@@ -167,8 +174,8 @@ class Reactor:
         until = stopwatch() + ROUNDS_SECONDS
         wait = 0.0
         while True:
-            ready = poll(wait)
-            if not ready:
+            ready = poll(0.0 if self._postponed else wait)
+            if not (ready or self._postponed):
                 return
             wait = WAIT_SECONDS
             self._engine.begin(unix_ms())
@@ -189,6 +196,8 @@ class Reactor:
                     # Whatever one client has brought about, it costs nobody else anything.
                     self._bug(connection.session, error)
                     self._drop(connection)
+            if self._postponed:
+                self._take_turn()
             self._end_round()
             if stopwatch() >= until:
                 return
@@ -291,19 +300,43 @@ class Reactor:
         not be held in memory as
         a whole. A client that leaves too much unread goes on when it has taken some."""
         session = connection.session
+        portion = FIRST_PORTION
+        until = stopwatch() + TURN_SECONDS
         while session.waiting and not session.held and not session.close_after_reply and not session.closed:
             if session.unsent >= UNREAD_MAX:
                 return
             try:
-                self._engine.resume(session, PORTION)
+                self._engine.resume(session, portion)
             except Exception as error:
                 self._bug(session, error)
             if not connection.parser.authenticated:
                 self._know_better(connection)
-            if session.waiting and sum(map(len, session.out)) > RECEIVE:
+            if not session.waiting:
+                return
+            if sum(map(len, session.out)) <= RECEIVE:
+                portion = min(2 * portion, PORTION)
+            else:
+                portion = max(portion // 4, 1)
                 if self._commit is not None:
                     self._commit()
                 self._send(connection)
+            if stopwatch() >= until and not session.closed:
+                self._postponed[session] = None
+                self._watch(connection)
+                return
+
+    def _take_turn(self) -> None:
+        """Go on with the pipeline that has waited longest."""
+        session = next(iter(self._postponed))
+        del self._postponed[session]
+        connection = self._by_session.get(session.id)
+        if connection is None:
+            return
+        self._go_on(connection)
+        if session not in self._postponed:
+            self._finish(connection)
+            if not session.closed:
+                self._watch(connection)
 
     def _know_better(self, connection: Connection) -> None:
         """What is too large for a stranger may be allowed to whom AUTH has just made known: go on with what the parser
@@ -437,7 +470,7 @@ class Reactor:
             self._engine.evict_clients()
             if session.closed:
                 return
-        interest = READ if session.unsent < UNREAD_MAX or session.is_replica else 0
+        interest = READ if (session.unsent < UNREAD_MAX and session not in self._postponed) or session.is_replica else 0
         if connection.unsent:
             interest |= WRITE
         if interest != connection.interest:
@@ -455,6 +488,7 @@ class Reactor:
         del self._connections[fd]
         del self._by_session[session.id]
         self._woken.pop(session, None)
+        self._postponed.pop(session, None)
         self._engine.leave(session)
 
     # ---- new connections

@@ -7,7 +7,7 @@ reply tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from shardkv.commands.flags import Flags
 from shardkv.commands.grammar import Arg
 from shardkv.commands.spec import TABLE, Command
+from shardkv.errors import ReplyError
 from shardkv.keyspace.database import Database
 from shardkv.keyspace.slots import key_slot
 from tests.compat.machine.draw import request
@@ -51,6 +52,17 @@ WHOLE: Final = {
 
 #: What SORT fills the elements 1, 2 and 3 into.
 TEMPLATES: Final = (b"s*", b"h*->a", b"?*", b"*")
+
+
+_CALL: Final = [b"EVAL", b"return redis.pcall(unpack(ARGV))"]
+#: How a request may come: by itself, queued, from a script that names no keys or only an allowed one.
+WAYS: Final[tuple[Callable[[list[bytes]], list[list[bytes]]], ...]] = (
+    lambda words: [words],
+    lambda words: [words],
+    lambda words: [[b"MULTI"], words, [b"EXEC"]],
+    lambda words: [[*_CALL, b"0", *words]],
+    lambda words: [[b"MULTI"], [*_CALL, b"1", b"s1", *words], [b"EXEC"]],
+)
 
 
 def _reachable() -> list[Command]:
@@ -186,7 +198,7 @@ def test_no_command_reaches_a_key_that_is_not_allowed(limited: Limited, group: s
     for command in rng.sample(COMMANDS * 4, len(COMMANDS) * 4):
         if command.group == group and command.name not in ("exec", "multi", "discard"):
             words = twisted(rng, command)
-            requests = [[b"MULTI"], words, [b"EXEC"]] if rng.random() < 0.3 else [words]
+            requests = rng.choice(WAYS)(words)
             assert limited.reaches(requests) == frozenset(), b" ".join(words)
 
 
@@ -201,6 +213,16 @@ def test_what_is_allowed_is_reached(limited: Limited, group: str) -> None:
                 limited.reaches([twisted(rng, command)])
                 reached += bool(limited.seen)
     assert reached
+
+
+def test_a_script_reaches_what_its_caller_may(limited: Limited) -> None:
+    limited.fill()
+    call = "return redis.pcall('GET', ARGV[1])"
+    assert limited.reaches([[b"EVAL", call.encode(), b"0", b"s1"]]) == frozenset()
+    assert b"s1" in limited.seen
+    assert limited.client("EVAL", call, 0, "s1") == "12"
+    with pytest.raises(ReplyError, match="ACL failure in script: No permissions to access a key"):
+        limited.client("EVAL", call, 0, "s2")
 
 
 def test_the_owner_is_seen_to_reach_them(limited: Limited) -> None:
