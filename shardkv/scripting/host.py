@@ -32,8 +32,8 @@ PORTION: Final = 200
 REFERENCES: Final = 8192
 #: Garbage under this is left to Lua's own collector.
 COLLECT_ABOVE: Final = 16 * 1024 * 1024
-#: Nested tables in a reply (Redis gives up at about this depth, too).
-DEPTH_MAX: Final = 2650
+#: Places of the stack that nested tables in a reply may take (Lua's C stack, less what one more value needs).
+DEPTH_MAX: Final = 7996
 
 _INT64: Final = 2**63
 _CHUNK: Final = b"=sandbox"

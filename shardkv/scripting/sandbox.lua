@@ -628,10 +628,6 @@ local function pairs_of(out, n, t, resp3, depth, with_values)
 end
 
 local function encode_table(out, n, t, resp3, depth)
-  if depth > DEPTH then
-    out[n + 1] = "-ERR reached lua stack limit\r\n"
-    return n + 1
-  end
   local field = rawget(t, "err")
   if type(field) == "string" then
     out[n + 1] = "-" .. one_line(field) .. CRLF
@@ -650,11 +646,11 @@ local function encode_table(out, n, t, resp3, depth)
   end
   field = rawget(t, "map")
   if type(field) == "table" then
-    return pairs_of(out, n, reals[field] or field, resp3, depth + 1, true)
+    return pairs_of(out, n, reals[field] or field, resp3, depth + 3, true)
   end
   field = rawget(t, "set")
   if type(field) == "table" then
-    return pairs_of(out, n, reals[field] or field, resp3, depth + 1, false)
+    return pairs_of(out, n, reals[field] or field, resp3, depth + 3, false)
   end
   field = rawget(t, "big_number")
   if type(field) == "string" then
@@ -687,9 +683,14 @@ local function encode_table(out, n, t, resp3, depth)
   return n
 end
 
---- Appends the pieces of one value's reply to `out` after place `n`; returns the new end.
+--- Appends the pieces of one value's reply to `out` after place `n`; returns the new end. `depth` counts the places of
+--- the stack that Redis has in use here: an array takes one, a map or a set three.
 function encode(out, n, value, resp3, depth)
   local kind = type(value)
+  if depth > DEPTH then
+    out[n + 1] = "-ERR reached lua stack limit\r\n"
+    return n + 1
+  end
   if kind == "string" then
     out[n + 1] = "$" .. #value .. CRLF
     out[n + 2] = value
@@ -718,7 +719,7 @@ end
 
 local function encoded(value, resp3)
   local out = {}
-  encode(out, 0, value, resp3, 1)
+  encode(out, 0, value, resp3, 2)
   return concat(out)
 end
 
