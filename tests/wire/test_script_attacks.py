@@ -1,4 +1,4 @@
-"""Scripts that mean no good, against a node: it goes on answering, its memory has an end, the next script sees nothing."""
+"""Scripts that mean no good: the node goes on answering, its memory has an end, the next script sees nothing."""
 
 from __future__ import annotations
 
