@@ -174,7 +174,13 @@ class ScriptCalls:
         self.running = run
         self.urge = urge
         self._patience = self._engine.config.busy_reply_threshold / 1000 or _FOR_EVER
-        self._usable = self._engine.short_way.shortcuts if run.free and not run.read_only else _NONE
+        self.speak(resp3=False)
+
+    def speak(self, resp3: bool) -> None:
+        """The protocol in which the script is answered; twins speak RESP2."""
+        run = self.running
+        usable = run is not None and run.free and not run.read_only and not resp3
+        self._usable = self._engine.short_way.shortcuts if usable else _NONE
 
     def end(self) -> None:
         """It is over."""

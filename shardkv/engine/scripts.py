@@ -51,6 +51,7 @@ class Scripts:
         self.call = self._calls.call
         self.quickened = self._calls.quickened
         self.answer = self._calls.answer
+        self.speak = self._calls.speak
         self.may_call = self._calls.may_call
         self.look = self.overtime.look
         self.cache = ScriptCache()

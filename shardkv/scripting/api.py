@@ -191,6 +191,7 @@ class Api:
         if version not in (2, 3):
             self._raise(ReplyError("ERR RESP version must be 2 or 3."))
         self.resp3 = version == 3
+        self.port.speak(self.resp3)
 
     # ---- the rest
 

@@ -18,7 +18,7 @@ _HEADER: Final = 12
 _INT: Final = Struct("<i")
 _SIZE: Final = Struct("<Q")
 
-_GETGLOBAL, _GETTABLE, _SELF, _CALL, _TAILCALL = 5, 6, 11, 28, 29
+_MOVE, _GETGLOBAL, _GETTABLE, _SELF, _CALL, _TAILCALL = 0, 5, 6, 11, 28, 29
 _NIL, _BOOLEAN, _NUMBER, _STRING = 0, 1, 3, 4
 _CONSTANT: Final = 256  #: operands from here on are constants
 
@@ -89,6 +89,9 @@ class _Walker:
             if instruction >> 6 & 255 != register:
                 continue
             kind = instruction & 63
+            if kind == _MOVE:
+                register = instruction >> 23  # a local; what matters is where that came from
+                continue
             if kind == _GETGLOBAL:
                 return constants[instruction >> 14] in self.names
             if kind in (_GETTABLE, _SELF):

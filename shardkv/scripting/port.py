@@ -21,6 +21,9 @@ class ScriptPort(Protocol):
         """``slow``, which is redis.call or redis.pcall, with a short way before it. ``can_hold`` tells whether Lua has
         room for a string of so many bytes."""
 
+    def speak(self, resp3: bool) -> None:
+        """The script has chosen a protocol; the short way knows RESP2 only."""
+
     def answer(self, reply: bytes) -> Any:
         """The plain value of a reply that the short way has not understood."""
 
@@ -50,6 +53,9 @@ class NoPort:
     def quickened(self, slow: Callable[..., Any], can_hold: Callable[[int], bool]) -> Callable[..., Any]:
         """There is no short way."""
         return slow
+
+    def speak(self, resp3: bool) -> None:
+        """It makes no difference."""
 
     def answer(self, reply: bytes) -> Any:
         """Nothing was answered."""

@@ -154,6 +154,11 @@ local function complain(e, name, up)
   local info = getinfo(2 + up, "n")
   if info and info.name and info.name ~= "" then
     name = info.name
+  else
+    local caller = getinfo(3 + up, "S")
+    if caller and caller.what == "C" then
+      name = "?"  -- called by pcall and its like, which know no names
+    end
   end
   local method = info and info.namewhat == "method"
   if type(e) == "string" then
@@ -223,7 +228,7 @@ local base = {
 
 function base.pcall(...)
   if select("#", ...) == 0 then
-    error("bad argument #1 to 'pcall' (value expected)", 2)
+    return false
   end
   return outcome(native_pcall(...))
 end
@@ -253,13 +258,14 @@ function base.next(t, key)
   return (relay("next", native_pcall(next, t, key)))
 end
 
-function base.pairs(t)
+function base.pairs(...)
+  local t = ...
   local real = reals[t]
   if real then
     return function(_, key) return next(real, key) end, t, nil
   end
   if type(t) ~= "table" then
-    return (relay("pairs", native_pcall(native_pairs, t)))
+    return (relay("pairs", native_pcall(native_pairs, ...)))
   end
   return next, t, nil
 end
@@ -275,11 +281,11 @@ function base.rawget(t, key)
   return rawget(t, key)
 end
 
-function base.rawset(t, key, value)
+function base.rawset(t, ...)
   if reals[t] then
     error(READONLY, 0)
   end
-  local ok, e = native_pcall(rawset, t, key, value)
+  local ok, e = native_pcall(rawset, t, ...)
   if not ok then
     complain(e, "rawset", 0)
   end
@@ -453,18 +459,12 @@ end
 --- A function whose work grows with the length of its first argument.
 local function charged(name)
   local native = string[name]
-  strings[name] = function(s, ...)
-    if type(s) == "string" then
-      if #s > 65536 then
-        charge(#s)
-      end
-      local ok, result = native_pcall(native, s, ...)
-      if ok then
-        return result
-      end
-      complain(result, name, 0)
+  strings[name] = function(...)
+    local s = ...
+    if type(s) == "string" and #s > 65536 then
+      charge(#s)
     end
-    return (relay(name, native_pcall(native, s, ...)))
+    return (relay(name, native_pcall(native, ...)))
   end
 end
 
@@ -663,7 +663,7 @@ local function encode_table(out, n, t, resp3, depth)
     local text, kind = rawget(field, "string"), rawget(field, "format")
     if type(text) == "string" and type(kind) == "string" then
       if resp3 then
-        kind = (kind .. "   "):sub(1, 3)
+        kind = (gsub(kind, "%z.*", "") .. "   "):sub(1, 3)  -- to C it ends at a zero
         out[n + 1] = "=" .. #text + 4 .. CRLF .. kind .. ":" .. text .. CRLF
       else
         out[n + 1] = "$" .. #text .. CRLF .. text .. CRLF
