@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import costs, logged, memory, snapshots
+from . import costs, logged, memory, scripts, snapshots
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--speed", action="store_true", help="throughput and CPU, by redis-benchmark")
     parser.add_argument("--logged", action="store_true", help="what appendonly with everysec costs SET")
     parser.add_argument("--snapshots", action="store_true", help="saving, loading, and what clients feel of BGSAVE")
+    parser.add_argument("--scripts", action="store_true", help="EVALSHA of a GET, of ten INCRs and of a loop")
     parser.add_argument("--memory", action="store_true", help="growth of resident memory for the same data")
     parser.add_argument("--costs", action="store_true", help="time an operation as the data grows to a million")
     parser.add_argument("--rounds", type=int, help="runs of each test, of which the median counts (3; quick: 1)")
@@ -44,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such test: {', '.join(unknown)}")
 
     complaints: list[str] = []
-    everything = not (chosen.speed or chosen.logged or chosen.snapshots or chosen.memory or chosen.costs)
+    everything = not (
+        chosen.speed or chosen.logged or chosen.snapshots or chosen.scripts or chosen.memory or chosen.costs
+    )
     if chosen.speed or everything:
         complaints += _speed(chosen, names)
     if (chosen.logged or everything) and not _only_speed(chosen, everything):
@@ -57,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         felt = snapshots.feel(snapshots.KEYS_IN_BACKGROUND // scale, _tell)
         print(f"\n{snapshots.as_table(works, felt)}")
         complaints += snapshots.missed(works, felt)
+    if (chosen.scripts or everything) and not _only_speed(chosen, everything):
+        scripted, each = scripts.compare(_plan(chosen), _tell), scripts.cache_bytes(_tell)
+        print(f"\n{scripts.as_table(scripted, each)}")
+        complaints += scripts.missed(scripted, each)
     if (chosen.memory or everything) and not _only_speed(chosen, everything):
         grown = memory.compare(memory.data(0.1 if chosen.quick else 1.0), _tell)
         print(f"\n{memory.as_table(grown)}")

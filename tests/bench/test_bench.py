@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import costs, logged, memory, snapshots
+from tests.bench import costs, logged, memory, scripts, snapshots
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -54,6 +54,15 @@ def test_a_log_that_costs_too_much_is_a_missed_promise() -> None:
     assert logged.missed(costs) == []
     [complaint] = logged.missed([logged.Cost("node", 16, without, broken)])
     assert complaint == "depth 16: the log costs 29% of SET, promised 25% at most"
+
+
+def test_a_script_that_takes_too_long_is_a_missed_promise() -> None:
+    theirs, kept, broken = Sample(90_000, 3.0), Sample(30_000, 9.0), Sample(29_000, 9.2)
+    fine = [scripts.Cost("one GET", 1, kept, theirs), scripts.Cost("one GET", 16, broken, theirs)]
+    assert scripts.missed(fine, 1000.0) == []
+    [late, large] = scripts.missed([scripts.Cost("one GET", 1, broken, theirs)], 5000.0)
+    assert late == "depth 1: EVALSHA of one GET takes 3.1 times Redis's time, promised 3 at most"
+    assert large == "scripts: each in the cache takes 5000 bytes, promised 4096 at most"
 
 
 def test_no_operation_grows_with_the_data() -> None:
