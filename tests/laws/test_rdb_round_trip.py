@@ -270,3 +270,26 @@ def test_every_bit_of_a_file_may_flip_and_its_end_be_anywhere() -> None:
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
         fed(bytes(changed))
+
+
+def test_no_flipped_bit_and_no_lost_end_gets_past_the_check_sum() -> None:
+    database = Database(0, bytearray(SLOT_COUNT))
+    for name, sample in SAMPLES.items():
+        database.put(name.encode(), sample())
+    data = b"".join(Snapshot([database], a_config(), NOW, [(b"redis-ver", b"7")], [b"#!lua"]))
+
+    def load(data: bytes) -> None:
+        into = Database(0, database.served)
+        loader = RdbLoader(CONFIG, [into].__getitem__, NOW, size=len(data))
+        loader.feed(data)
+        loader.finish()
+
+    def refused(data: bytes) -> None:
+        with pytest.raises(RdbFault):
+            load(data)
+
+    for place in range(0, len(data), 3):
+        refused(data[:place])
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        refused(bytes(changed))
