@@ -74,6 +74,20 @@ def keep(blob: bytes, most: int) -> Listpack | None:
     return None
 
 
+def integer_at(blob: bytes, at: int) -> tuple[int, int]:
+    """The integer that an element at this place is, and the place behind it. Raises Malformed if it is none."""
+    if len(blob) - at > 9:
+        head = blob[at]
+        if head < 0x80:
+            return head, at + 2
+        if 0xC0 <= head < 0xE0:
+            number = (head & 0x1F) << 8 | blob[at + 1]
+            return (number if number < 0x1000 else number - 0x2000), at + 3
+        if head == 0xF1:
+            return _from_bytes(blob[at + 1 : at + 3], "little", signed=True), at + 4
+    raise Malformed("a counter that is no short integer")
+
+
 def elements_of(kept: Listpack) -> list[bytes]:
     """Its elements, integers as their texts. Raises DamagedValue."""
     try:

@@ -79,7 +79,9 @@ def _walk(data: bytes | bytearray) -> msgpack.Unpacker:
 class Node:
     """Entries in a row. ``first`` is the id it was begun with, ``last`` the latest it ever held; both may be gone.
 
-    ``size`` is that of Redis's listpack. A loader adds the entries that are left and sets it, ``deleted`` and ``last``.
+    ``size`` is that of Redis's listpack. While ``data`` is a ``Listpack`` the node is kept as it was read: nothing but
+    its counts may be asked (``stream_listpacks.unfold`` comes before). A loader
+    adds the entries that are left and sets it, ``deleted`` and ``last``.
     """
 
     __slots__ = ("count", "data", "deleted", "fields", "first", "last", "size")
@@ -130,7 +132,8 @@ class Node:
 
     def close(self) -> None:
         """No more entries will come: spare room is given back."""
-        self.data = bytes(self.data)
+        if type(self.data) is bytearray:
+            self.data = bytes(self.data)
 
     def remove(self, ids: Iterable[int]) -> list[int]:
         """Delete entries; the ids of those that were there, ascending."""
@@ -245,7 +248,7 @@ class Node:
         made.last = self.last
         made.count = self.count
         made.deleted = self.deleted
-        made.data = self.data[:]
+        made.data = self.data[:] if type(self.data) is bytearray else self.data
         made.size = self.size
         return made
 

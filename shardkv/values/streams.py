@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
+from .listpack import Listpack
 from .stream_groups import Group
 from .stream_ids import MAX_ID, SEQ_BITS, SEQ_MASK, format_id, make_id, radix_nodes
+from .stream_listpacks import unfold
 from .stream_nodes import ENTRY_BYTES_MAX, NODE_OVERHEAD, Node
 from .stream_progress import Progress
 
@@ -68,6 +70,8 @@ class StreamValue(Progress):
                 node.close()
                 fields = tuple(words[::2])
                 node = self._begin(id, node.fields if node.fields == fields else fields)
+            else:
+                self._open(node)
         else:
             node = self._begin(id, tuple(words[::2]))
         self._held += node.add(id, words)
@@ -84,14 +88,38 @@ class StreamValue(Progress):
         return node
 
     def attach(self, node: Node) -> None:
-        """Add a whole node behind the others, for a loader. The counters are the loader's to set."""
+        """Add a whole node behind the others, for a loader. The counters are the loader's to set, and at the end it
+        says ``settle_loaded``."""
         if self.nodes:
-            self.nodes[-1].close()
+            before = self.nodes[-1]
+            before.close()
+            if type(before.data) is Listpack:
+                before.last = node.first - 1  # at most
         self.nodes.append(node)
         self.length += node.count
         self._held += len(node.data)
         self._radix = None
-        self._settle()
+
+    def settle_loaded(self) -> None:
+        """All nodes are attached, and ``last_id`` is set; so is ``first_id``, if the first node is kept."""
+        if not self.nodes:
+            return
+        if type(self.nodes[-1].data) is Listpack:
+            self.nodes[-1].last = self.last_id  # at most
+        if all(type(node.data) is not Listpack for node in self.nodes):
+            self._settle()
+        else:
+            self._top = None
+
+    def _open(self, node: Node) -> None:
+        """Read a node that was kept, before its entries are asked for. Raises DamagedValue."""
+        if type(node.data) is Listpack:
+            self._held += unfold(node)
+
+    def unfold(self) -> None:
+        """Read all nodes that are kept at once. Raises DamagedValue if one is none."""
+        for node in self.nodes:
+            self._open(node)
 
     # ---- deleting
 
@@ -100,6 +128,7 @@ class StreamValue(Progress):
         found: list[int] = []
         for place, wanted in self._by_node(ids, backwards=True):
             node = self.nodes[place]
+            self._open(node)
             before = len(node.data)
             removed = node.remove(wanted)
             if removed:
@@ -126,6 +155,7 @@ class StreamValue(Progress):
                 break
             if left - node.count < length:
                 if not approximately:
+                    self._open(node)
                     self._held -= len(node.data)
                     node.drop(left - length)
                     self._held += len(node.data)
@@ -141,6 +171,8 @@ class StreamValue(Progress):
         for node in self.nodes:
             if limit and taken + node.count > limit:
                 break
+            if node.last >= id:
+                self._open(node)  # then it is known for certain
             if node.last >= id:
                 # A node whose last entries are deleted already stays even when nothing is left in it, as in Redis.
                 if not approximately:
@@ -165,7 +197,12 @@ class StreamValue(Progress):
     def _settle(self) -> None:
         """Find the first entry anew after entries went."""
         self._top = None if self.length else 0
-        self.first_id = next((node.first_entry_id() for node in self.nodes if node.count), 0)
+        first = next((node for node in self.nodes if node.count), None)
+        if first is None:
+            self.first_id = 0
+        else:
+            self._open(first)
+            self.first_id = first.first_entry_id()
 
     # ---- reading
 
@@ -176,6 +213,7 @@ class StreamValue(Progress):
         if reverse:
             while at >= 0 and nodes[at].last >= start:
                 node = nodes[at]
+                self._open(node)
                 for entry in reversed(node.between(start, end)):
                     yield node.id_of(entry), node.words_of(entry)
                 at -= 1
@@ -183,6 +221,7 @@ class StreamValue(Progress):
         at = max(at, 0)
         while at < len(nodes) and nodes[at].first <= end:
             node = nodes[at]
+            self._open(node)
             for entry in node.between(start, end):
                 yield node.id_of(entry), node.words_of(entry)
             at += 1
@@ -192,6 +231,7 @@ class StreamValue(Progress):
         found: dict[int, list[bytes]] = {}
         for place, wanted in self._by_node(ids):
             node = self.nodes[place]
+            self._open(node)
             raw = node.entries()
             for id in wanted:
                 at = node.place(raw, id)
@@ -279,6 +319,7 @@ class StreamValue(Progress):
     def check(self) -> None:
         """Assert the invariants."""
         previous = -1
+        self.unfold()
         for node in self.nodes:
             node.check()
             assert previous < node.first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from shardkv.persist.rdb.writer import Snapshot, ending, opening
 from shardkv.values import listpack
 from shardkv.values.hashes import HashValue
 from shardkv.values.lists import ListValue
+from shardkv.values.streams import StreamValue
 from shardkv.values.zsets import ZSetValue
 from tests.support.engine_client import BEGIN, EngineClient, Word
 
@@ -172,3 +174,94 @@ def test_what_is_none_by_its_header_or_too_large_is_not_kept(blob: bytes) -> Non
     assert ListValue.kept(blob, config.list_max_listpack_size) is None
     assert HashValue.kept(listpack.encode([b"a"]), config) is None
     assert ListValue.kept(listpack.encode([b"x" * 20_000]), -2) is None
+
+
+def stream(kv: EngineClient) -> StreamValue:
+    """The stream at ``s``."""
+    value = kv.db.get(b"s")
+    assert isinstance(value, StreamValue)
+    return value
+
+
+def two_of_a_stream(seed: int) -> tuple[EngineClient, EngineClient]:
+    """Two clients with the same stream of several nodes, some entries deleted: kept by one, read by the other."""
+    rng = random.Random(seed)
+    made = EngineClient()
+    made.engine.config.stream_node_max_entries = 7
+    for number in range(1, 120):
+        more = ("g", rng.randrange(-5000, 5000)) if rng.random() < 0.2 else ()
+        made("XADD", "s", f"{number * 3}-{number % 2}", "f", rng.choice(["x", "1", "y" * 70]), *more)
+    made("XDEL", "s", *(f"{number * 3}-{number % 2}" for number in rng.sample(range(1, 120), 30)))
+    made("XGROUP", "CREATE", "s", "g", "0")
+    made("XREADGROUP", "GROUP", "g", "c", "COUNT", 9, "STREAMS", "s", ">")
+    data = b"".join(Snapshot(made.engine.databases, Config(), BEGIN))
+    unchecked = Config()
+    unchecked.assign(Config.rdbchecksum, False)
+    kept, read = EngineClient(), EngineClient()
+    for client, config in ((kept, Config()), (read, unchecked)):
+        client.engine.config.stream_node_max_entries = 7
+        load(client.engine, data, config)
+    assert any(type(node.data) is listpack.Listpack for node in stream(kept).nodes)
+    assert all(type(node.data) is not listpack.Listpack for node in stream(read).nodes)
+    return kept, read
+
+
+#: Each asks or changes a stream in a way of its own.
+ON_STREAMS: list[tuple[Word, ...]] = [
+    ("XLEN", "s"),
+    ("XRANGE", "s", "-", "+"),
+    ("XRANGE", "s", "100", "200", "COUNT", 3),
+    ("XREVRANGE", "s", "+", "-", "COUNT", 5),
+    ("XREVRANGE", "s", "150", "90"),
+    ("XADD", "s", "1000-1", "f", "v"),
+    ("XADD", "s", "MAXLEN", "~", 40, "1000-2", "f", "v"),
+    ("XADD", "s", "MAXLEN", "=", 33, "1000-3", "f", "v"),
+    ("XTRIM", "s", "MINID", "~", "101"),
+    ("XTRIM", "s", "MINID", "=", "131"),
+    ("XTRIM", "s", "MAXLEN", "~", 50),
+    ("XTRIM", "s", "MAXLEN", "=", 50, ),
+    ("XDEL", "s", "3-1", "150-0", "153-1", "156-0"),
+    ("XREAD", "COUNT", 4, "STREAMS", "s", "77"),
+    ("XREADGROUP", "GROUP", "g", "c", "COUNT", 4, "STREAMS", "s", ">"),
+    ("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "0"),
+    ("XCLAIM", "s", "g", "d", 0, "3-1", "6-0", "9-1"),
+    ("XAUTOCLAIM", "s", "g", "d", 0, "0"),
+    ("XINFO", "STREAM", "s"),
+    ("XINFO", "STREAM", "s", "FULL"),
+    ("XINFO", "GROUPS", "s"),
+    ("XSETID", "s", "2000-0"),
+    ("COPY", "s", "t", "REPLACE"),
+    ("DUMP", "s"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ON_STREAMS, ids=lambda words: " ".join(map(str, words[:4])))
+def test_a_kept_stream_answers_as_one_that_was_read(words: tuple[Word, ...], seed: int) -> None:
+    kept, read = two_of_a_stream(seed)
+    rng = random.Random(seed)
+    for then in (words, *rng.sample(ON_STREAMS, 4)):
+        assert kept.raw(*then) == read.raw(*then), then
+    saved = [b"".join(Snapshot(client.engine.databases, Config(), BEGIN)) for client in (kept, read)]
+    assert digest_all(kept.engine.databases) == digest_all(read.engine.databases)
+    for client in (kept, read):
+        stream(client).check()
+    again = [EngineClient(), EngineClient()]
+    for client, data in zip(again, saved, strict=True):
+        load(client.engine, data)
+        assert digest_all(client.engine.databases) == digest_all(kept.engine.databases)
+
+
+def test_a_damaged_stream_is_refused_without_a_check_sum_and_told_of_with_one() -> None:
+    made = EngineClient()
+    made("XADD", "s", "1-1", "field", "value")
+    body = b"".join(Snapshot(made.engine.databases, Config(), BEGIN))[:-8]
+    damaged = body.replace(b"\x85value\x06", b"\x85value\x07")
+    assert damaged != body
+    with pytest.raises(RdbFault):
+        load(EngineClient().engine, damaged + ending(0))
+    kv = EngineClient()
+    load(kv.engine, damaged + ending(crc64(damaged)))
+    assert kv("XLEN", "s") == 1
+    for words in (("XRANGE", "s", "-", "+"), ("XADD", "s", "*", "a", "b"), ("XDEL", "s", "1-1")):
+        assert kv.raw(*words).startswith(b"-ERR The value of the key is damaged: ")
+    assert kv("DEL", "s") == 1

@@ -101,5 +101,7 @@ KEEPERS: Final[dict[int, Decode]] = {
     opcodes.HASH_LISTPACK: hash_codec.keep_hash,
     opcodes.ZSET_LISTPACK: zset_codec.keep_zset,
     opcodes.LIST_QUICKLIST_2: list_codec.keep_quicklist_2,
+    opcodes.STREAM_2: stream_codec.keeper(opcodes.STREAM_2),
+    opcodes.STREAM_3: stream_codec.keeper(opcodes.STREAM_3),
 }
 """What leaves small collections packed as they are, by the type, where a check sum vouches for their inside."""

@@ -11,6 +11,7 @@ from ...keyspace.slots import SLOT_MASK, key_slot
 from ...values.damage import DamagedValue
 from ...values.hashes import HashValue
 from ...values.lists import ListValue
+from ...values.streams import StreamValue
 from ...values.zsets import ZSetValue
 from .events import Aux, Ended, Event, Library, Opened, Select
 from .faults import RdbFault
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: Types of values that may be kept as they were read.
-_KEEPING: Final = frozenset({HashValue, ListValue, ZSetValue})
+_KEEPING: Final = frozenset({HashValue, ListValue, StreamValue, ZSetValue})
 
 
 class RdbLoader:

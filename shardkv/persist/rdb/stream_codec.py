@@ -7,7 +7,6 @@ first's, its values, and how many elements these were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from ...values import listpack
 from ...values.damage import Malformed
 from ...values.stream_groups import UNKNOWN, Consumer, Group
 from ...values.stream_ids import MAX_ID, SEQ_BITS, SEQ_MASK
+from ...values.stream_listpacks import kept_node, read_node
 from ...values.stream_nodes import Node
 from ...values.streams import StreamValue
 from . import opcodes
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ...config import Config
     from .rows import Decode
 
-_DELETED: Final = 1
 _SAME_FIELDS: Final = 2
 _ID_BYTES: Final = 16
 _INT64_END: Final = 1 << 63
@@ -59,6 +58,8 @@ def _signed(number: int) -> int:
 
 
 def _node_blob(node: Node) -> bytes:
+    if type(node.data) is listpack.Listpack:
+        return node.data
     number, entries = listpack.integer_entry, listpack.entries
     fields = node.fields
     zero = number(0)
@@ -103,10 +104,21 @@ def decoder(version: int) -> Decode:
     return decode
 
 
-def _decode(data: bytes, at: int, version: int) -> tuple[StreamValue, int]:
+def keeper(version: int) -> Decode:
+    """The same for the types that tell where a stream begins: nodes are left as they are until somebody asks for an
+    entry."""
+
+    def decode(data: bytes, at: int, config: Config) -> tuple[Any, int]:
+        return _decode(data, at, version, keep=True)
+
+    return decode
+
+
+def _decode(data: bytes, at: int, version: int, *, keep: bool = False) -> tuple[StreamValue, int]:
     value = StreamValue()
     count, at = read_length(data, at)
     last = -1
+    kept = False
     for _ in range(count):
         key, at = read_string(data, at)
         blob, at = read_string(data, at)
@@ -115,7 +127,11 @@ def _decode(data: bytes, at: int, version: int) -> tuple[StreamValue, int]:
         first = int.from_bytes(key)
         if first <= last:
             raise Malformed("the nodes of a stream are not in order")
-        node = _node(first, blob)
+        node = kept_node(first, blob) if keep else None
+        if node is None:
+            node = read_node(first, blob)
+        else:
+            kept = True
         last = node.last
         value.attach(node)
     length, at = read_length(data, at)
@@ -127,9 +143,12 @@ def _decode(data: bytes, at: int, version: int) -> tuple[StreamValue, int]:
     if version == opcodes.STREAM:
         value.entries_added = length
     else:
-        _, at = _read_id(data, at)  # of the first entry: we know better
+        first_id, at = _read_id(data, at)
+        if kept:
+            value.first_id = first_id
         value.max_deleted_id, at = _read_id(data, at)
         value.entries_added, at = read_length(data, at)
+    value.settle_loaded()
     count, at = read_length(data, at)
     for _ in range(count):
         name, at = read_string(data, at)
@@ -143,61 +162,6 @@ def _read_id(data: bytes, at: int) -> tuple[int, int]:
     ms, at = read_length(data, at)
     sequence, at = read_length(data, at)
     return ms << SEQ_BITS | sequence, at
-
-
-def _node(first: int, blob: bytes) -> Node:
-    elements = iter(listpack.decode(blob))
-    try:
-        return _read_node(first, elements, len(blob))
-    except (StopIteration, ValueError):
-        raise Malformed("a node of a stream that is not whole") from None
-
-
-def _read_node(first: int, elements: Iterator[bytes], size: int) -> Node:
-    """A node from the elements of its listpack. Raises StopIteration and ValueError as well."""
-    count, deleted, width = int(next(elements)), int(next(elements)), int(next(elements))
-    if count < 0 or deleted < 0:
-        raise ValueError
-    fields = _take(elements, width)
-    if int(next(elements)):
-        raise ValueError
-    node = Node(first, tuple(fields))
-    gone = 0
-    last = first - 1
-    for _ in range(count + deleted):
-        flags, ms, step = int(next(elements)), int(next(elements)), int(next(elements))
-        id = ((first >> SEQ_BITS) + ms & SEQ_MASK) << SEQ_BITS | (first + step & SEQ_MASK)
-        if id <= last:
-            raise Malformed("the entries of a stream are not in order")
-        last = id
-        if flags & _SAME_FIELDS:
-            words = [b""] * (2 * width)
-            words[::2] = fields
-            words[1::2] = _take(elements, width)
-            expected = width + 3
-        else:
-            own = int(next(elements))
-            words = _take(elements, 2 * own)
-            expected = 2 * own + 4
-        if int(next(elements)) != expected:
-            raise ValueError
-        if flags & _DELETED:
-            gone += 1
-        else:
-            node.add(id, words)
-    if gone != deleted or next(elements, None) is not None:
-        raise ValueError
-    node.last = max(last, first)
-    node.deleted = deleted
-    node.size = size
-    return node
-
-
-def _take(elements: Iterator[bytes], count: int) -> list[bytes]:
-    """So many elements. The count is not trusted."""
-    if count < 0:
-        raise ValueError
-    return [next(elements) for _ in range(count)]
 
 
 def _decode_group(data: bytes, at: int, version: int, value: StreamValue) -> tuple[Group, int]:
