@@ -182,7 +182,7 @@ class Node:
         self.world.user_lines = partial(kept_lines, self.engine.access, config)
         self.reactor = Reactor(self.engine, log)
         self.world.reactor = self.reactor
-        self.world.shipping = Shipping(self.reactor)
+        self.world.shipping = Shipping(self.reactor, self.world.cluster_tls)
         self.append_only.reactor = self.reactor
         self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
         self.world.on_options_changed.append(self.append_only.options_changed)

@@ -53,6 +53,8 @@ SWEPT_LEAST: Final = 32
 #: Out of file descriptors: how long the listeners rest.
 ACCEPT_REST_SECONDS: Final = 0.1
 
+_TOO_MANY: Final = b"-ERR max number of clients reached\r\n"
+_TOO_MANY_WITH_LINKS: Final = b"-ERR max number of clients + cluster connections reached\r\n"
 _DENIED: Final = (
     b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for "
     b"the default user. In this mode connections are only accepted from the loopback interface. If you want to "
@@ -521,8 +523,10 @@ class Reactor:
         sock.setblocking(False)
         stats = self._stats
         refusal = b""
-        if len(self._connections) >= self._config.maxclients:
-            refusal = b"-ERR max number of clients reached\r\n"
+        cluster = self._engine.cluster
+        links = 0 if cluster is None else len(cluster.links())
+        if len(self._connections) + links >= self._config.maxclients:
+            refusal = _TOO_MANY if cluster is None else _TOO_MANY_WITH_LINKS
         elif sock.family != socket.AF_UNIX and self._denied(peer):
             refusal = _DENIED
         if refusal:

@@ -14,6 +14,7 @@ from shardkv.commands.migrate import Outcome, Shipment
 
 if TYPE_CHECKING:
     from .reactor import Reactor
+    from .tls import Stream, Tls
 
 #: Connections to targets that are kept, and for how long without use (seconds), as Redis does.
 KEPT_MAX: Final = 64
@@ -27,7 +28,7 @@ Landed = Callable[[Outcome], None]
 class _Route:
     """A connection to a target. ``database``: the one selected there; -1: unknown."""
 
-    stream: trio.SocketStream
+    stream: Stream
     used: float
     reader: Reader = field(default_factory=lambda: Reader(replyError=ReplyError))
     database: int = 0
@@ -45,7 +46,7 @@ class _Route:
                 data = await self.stream.receive_some(RECEIVE)
                 if not data:
                     raise OSError("the target closed the connection")
-                self.reader.feed(data)
+                self.reader.feed(bytes(data))
             else:
                 replies.append(reply)
         return replies
@@ -54,8 +55,10 @@ class _Route:
 class Shipping:
     """Carries out shipments, each in a task of its own; those to one target one after the other."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: Reactor, tls: Callable[[], Tls | None]) -> None:
+        """``tls``: what targets are dialled by, if the nodes of the cluster speak TLS with each other."""
         self._reactor = reactor
+        self._tls = tls
         self._routes: dict[tuple[bytes, int], list[_Route]] = {}
         self._orders, self._arriving = trio.open_memory_channel[tuple[Shipment, Landed]](1 << 20)
 
@@ -120,7 +123,8 @@ class Shipping:
             return Outcome(fault="connecting to the client")
         except OSError:
             return Outcome(fault="writing to target instance")
-        return _Route(stream, trio.current_time())
+        tls = self._tls()
+        return _Route(stream if tls is None else tls.dialled(stream), trio.current_time())
 
     # ---- connections that are kept
 

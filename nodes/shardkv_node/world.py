@@ -147,6 +147,10 @@ class NodeWorld:
                     raise _refused(option, "Unable to listen on this port. Check server logs.") from fault
                 raise _refused("bind", "Failed to bind to specified addresses.") from fault
 
+    def cluster_tls(self) -> Tls | None:
+        """TLS, if the nodes of the cluster speak it with each other."""
+        return self.tls if self.config.tls_cluster else None
+
     def _renew_tls(self, changed: frozenset[str]) -> None:
         """Have the certificates, ciphers and versions that the options name now, for new connections."""
         asked = sorted(name for name in changed if name.startswith("tls-"))

@@ -38,6 +38,11 @@ def _of_bitfield(words: list[bytes]) -> KeyUse:
 _NARROW: Final[dict[str, Narrow]] = {"set": _of_set, "bitfield": _of_bitfield}
 
 
+def depends_on_options(command: Command) -> bool:
+    """Whether the use of its keys depends on more than their place."""
+    return command.name in _NARROW
+
+
 def keys_with_use(command: Command, words: list[bytes]) -> list[tuple[int, KeyUse]]:
     """The key positions of a request with how each key is used."""
     narrow = _NARROW.get(command.name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from ..acl.selector import READ, WRITE, Reason, Use
 from ..config.quoting import to_text
-from .flags import KeyUse
-from .keyuse import keys_with_use
+from .flags import KeySpec, KeyUse
+from .keyuse import depends_on_options, keys_with_use
 from .spec import Command
 
 _NEEDS: Final = (
@@ -24,10 +25,12 @@ _CHANNELS: Final[dict[str, tuple[int, int | None, int]]] = {
     "ssubscribe": (1, None, 0),
     "psubscribe": (1, None, 1),
 }
-#: Asking a Flag costs much, and there are few different uses.
-_known: dict[KeyUse, int | None] = {}
+#: The key specs of each command that was asked for, with what they need; None: it depends on the request's options.
+#: (Asking a Flag costs much.)
+_specs: dict[str, tuple[tuple[KeySpec, int], ...] | None] = {}
 
 
+@cache
 def _need(use: KeyUse) -> int | None:
     """What a pattern must allow for such a use; None for what is no key."""
     if KeyUse.NOT_KEY in use:
@@ -35,18 +38,23 @@ def _need(use: KeyUse) -> int | None:
     return sum({right for flag, right in _NEEDS if flag in use})
 
 
+def _fixed_specs(command: Command) -> tuple[tuple[KeySpec, int], ...] | None:
+    if command.find_keys is not None or depends_on_options(command):
+        return None
+    needs = [(spec, _need(spec.use)) for spec in command.keys]
+    return tuple((spec, need) for spec, need in needs if need is not None)
+
+
 def keys_of(command: Command, words: list[bytes]) -> list[Use]:
     """The keys of a request, each with what is done to it."""
-    if not command.keys:
-        return []
-    found: list[Use] = []
-    for position, use in keys_with_use(command, words):
-        if use not in _known:
-            _known[use] = _need(use)
-        need = _known[use]
-        if need is not None:
-            found.append((position, need))
-    return found
+    name = command.name
+    if name not in _specs:
+        _specs[name] = _fixed_specs(command)
+    fixed = _specs[name]
+    if fixed is None:
+        found = [(position, _need(use)) for position, use in keys_with_use(command, words)]
+        return [(position, need) for position, need in found if need is not None]
+    return [(position, need) for spec, need in fixed for position in spec.positions(words) or ()]
 
 
 def channels_of(command: Command, words: list[bytes]) -> list[Use]:

@@ -269,6 +269,15 @@ def test_a_cluster_speaks_tls_everywhere(cluster_nodes: Callable[..., list[Node]
         moved = [first("GET", f"key{number}") for number in range(20)]
         told = {reply.text.rsplit(":", 1)[1] for reply in moved if isinstance(reply, Refusal)}
         assert told == {str(port) for port in ports[1:]}
+        mine = next(f"key{number}" for number in range(100) if not isinstance(first("GET", f"key{number}"), Refusal))
+        slot = first("CLUSTER", "KEYSLOT", mine)
+        with Client("127.0.0.1", ports[1], tls=context) as second:
+            first.must("SET", mine, "moved")
+            second.must("CLUSTER", "SETSLOT", slot, "IMPORTING", first.must("CLUSTER", "MYID"))
+            first.must("CLUSTER", "SETSLOT", slot, "MIGRATING", second.must("CLUSTER", "MYID"))
+            assert first("MIGRATE", "127.0.0.1", ports[1], mine, 0, 20_000) == "OK"
+            second.must("ASKING")
+            assert second("GET", mine) == b"moved"
     with nodes[0].client() as outside:
         moved = [outside("GET", f"key{number}") for number in range(20)]
         told = {reply.text.rsplit(":", 1)[1] for reply in moved if isinstance(reply, Refusal)}
