@@ -32,9 +32,7 @@ def kept_node(first: int, blob: bytes) -> Node | None:
         return None
     if count < 0 or deleted < 0:
         return None
-    node = Node(first, ())
-    node.data, node.count, node.deleted, node.size = pack, count, deleted, len(pack)
-    return node
+    return Node.kept(first, pack, count, deleted)
 
 
 def unfold(node: Node) -> int:

@@ -96,6 +96,16 @@ class Node:
         # The bytes of the listpack that Redis would hold: two counters, how many fields, these, and a zero.
         self.size = _LISTPACK_EMPTY + 2 + 2 + integer_size(len(fields)) + sum(map(text_size, fields)) + 2
 
+    @classmethod
+    def kept(cls, first: int, pack: bytes, count: int, deleted: int) -> Node:
+        """A node that is left in Redis's listpack, by what its header says."""
+        node = cls.__new__(cls)
+        node.first = node.last = first
+        node.fields = ()
+        node.count, node.deleted = count, deleted
+        node.data, node.size = pack, len(pack)
+        return node
+
     def __len__(self) -> int:
         return self.count
 

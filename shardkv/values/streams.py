@@ -100,16 +100,15 @@ class StreamValue(Progress):
         self._held += len(node.data)
         self._radix = None
 
-    def settle_loaded(self) -> None:
-        """All nodes are attached, and ``last_id`` is set; so is ``first_id``, if the first node is kept."""
-        if not self.nodes:
-            return
-        if type(self.nodes[-1].data) is Listpack:
+    def settle_loaded(self, first_id: int | None = None) -> None:
+        """All nodes are attached, and ``last_id`` is set. ``first_id``: of the first entry, if that is known."""
+        if self.nodes and type(self.nodes[-1].data) is Listpack:
             self.nodes[-1].last = self.last_id  # at most
-        if all(type(node.data) is not Listpack for node in self.nodes):
+        if first_id is None:
             self._settle()
         else:
-            self._top = None
+            self.first_id = first_id
+            self._top = None if self.length else 0
 
     def _open(self, node: Node) -> None:
         """Read a node that was kept, before its entries are asked for. Raises DamagedValue."""

@@ -84,6 +84,9 @@ def mixed(count: int, seed: int = 7) -> Iterator[list[Word]]:
             case 8:
                 scores = [rng.randrange(10_000) if number % 20 == 8 else round(rng.random(), 3) for _ in range(8)]
                 yield ["ZADD", f"board:{number}", *(part for score in scores for part in (score, f"player:{word(5)}"))]
+            case _ if number % 20 == 19:
+                for entry in range(4):
+                    yield ["XADD", f"events:{number}", f"{number + 1}-{entry}", "kind", word(5), "at", entry]
             case _:
                 yield ["SADD", f"ids:{number}", *(rng.randrange(100_000) for _ in range(10))]
 

@@ -140,15 +140,16 @@ def _decode(data: bytes, at: int, version: int, *, keep: bool = False) -> tuple[
     value.last_id, at = _read_id(data, at)
     if last > value.last_id:
         raise Malformed("a stream with entries behind its last")
+    first_id: int | None = None
     if version == opcodes.STREAM:
         value.entries_added = length
     else:
         first_id, at = _read_id(data, at)
-        if kept:
-            value.first_id = first_id
+        if not kept:
+            first_id = None  # we know better
         value.max_deleted_id, at = _read_id(data, at)
         value.entries_added, at = read_length(data, at)
-    value.settle_loaded()
+    value.settle_loaded(first_id)
     count, at = read_length(data, at)
     for _ in range(count):
         name, at = read_string(data, at)
