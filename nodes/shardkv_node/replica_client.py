@@ -120,6 +120,8 @@ class ReplicaClient:
             await trio.lowlevel.wait_readable(sock)
             try:
                 return sock.recv(RECEIVE)
+            except BlockingIOError:
+                return None  # inside TLS a part of a record has come
             except OSError:
                 return b""
         return None

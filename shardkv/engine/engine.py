@@ -627,7 +627,6 @@ class Engine:
         """Go on with at most ``most`` requests of a session that waited; also the end of a round for clients that cache
         in broadcast mode."""
         self.messages.end_round()
-        self.replication.flush()
         waiting = session.waiting
         if waiting and not session.held and not session.closed:
             self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))], 0)

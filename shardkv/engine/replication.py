@@ -20,7 +20,6 @@ from ..replication.primary import (
     Drop,
     EndBacklog,
     KeepWaiting,
-    Phase,
     Ping,
     Primary,
     Replica,
@@ -117,35 +116,30 @@ class Replication:
     # ---- the stream out
 
     def feed(self, database: Database | None, words: list[bytes]) -> None:
-        """A sink of the engine: a command for whoever follows."""
-        stream = self.history.stream
-        if not stream.pieces:
-            self._wake_replicas()
-        self.history.offset += stream.feed(database, words)
+        """A sink of the engine: a command for whoever follows. It goes out with the next ``flush``."""
+        self.history.offset += self.history.stream.feed(database, words)
+
+    def _feed_run(self, database: Database, requests: list[list[bytes]]) -> None:
+        """The same for several of one database."""
+        feed = self.history.stream.feed
+        self.history.offset += sum([feed(database, words) for words in requests])
 
     def _feed_raw(self, data: bytes) -> None:
-        stream = self.history.stream
-        if not stream.pieces:
-            self._wake_replicas()
-        self.history.offset += stream.add(data)
-
-    def _wake_replicas(self) -> None:
-        """They are served at the end of the round, when ``flush`` is called."""
-        sessions, wake = self._engine.sessions, self._engine.world.wake
-        for replica in self.primary.replicas.values():
-            if replica.phase is Phase.ONLINE and not replica.start_on_ack:
-                wake(sessions[replica.id])
+        self.history.offset += self.history.stream.add(data)
 
     def flush(self) -> None:
-        """Hand what has gathered to the backlog and the replicas: once a round, whatever the number of commands."""
+        """Hand what has gathered to the backlog and the replicas, whatever the number of commands. The rim calls it
+        when no client has anything to ask, and every few milliseconds as long as they have."""
         if self.history.stream.pieces:
             self._asked_for_acks = False
             self._share(self.history.gather())
 
     def _share(self, data: bytes) -> None:
-        sessions = self._engine.sessions
+        sessions, wake = self._engine.sessions, self._engine.world.wake
         for replica in self.primary.share(data):
-            sessions[replica.id].out.append(data)
+            session = sessions[replica.id]
+            session.out.append(data)
+            wake(session)
             self._engine.stats.replication_bytes_out += len(data)
 
     def pass_on(self, data: bytes) -> None:
@@ -156,7 +150,6 @@ class Replication:
         self.history.append(data)
         if self.primary.replicas:
             self._share(data)
-            self._wake_replicas()
 
     def _listen(self) -> None:
         """Take part in what the engine propagates, or don't: a primary with a backlog does."""
@@ -165,10 +158,12 @@ class Replication:
         if wanted and self.feed not in engine.sinks:
             engine.sinks.append(self.feed)
             engine.propagation.listeners.append(self.feed)
+            engine.propagation.in_one_go[self.feed] = self._feed_run
         elif not wanted and self.feed in engine.sinks:
             self.flush()
             engine.sinks.remove(self.feed)
             engine.propagation.listeners.remove(self.feed)
+            del engine.propagation.in_one_go[self.feed]
 
     # ---- replicas come and go
 
@@ -328,8 +323,9 @@ class Replication:
     def ask_for_acks(self) -> None:
         """REPLCONF GETACK to all, once a round."""
         if not self._asked_for_acks and self.primary.replicas and self.address is None:
-            self._asked_for_acks = True
             self._feed_raw(GETACK)
+            self.flush()
+            self._asked_for_acks = True
 
     def reached(self, session: Session) -> int:
         """How many replicas have all that a client has written."""

@@ -168,6 +168,7 @@ class ShortWay:
             self._book(session, shortcut, count, started)
             if sinks and db.dirty != dirty:
                 self._engine.propagate_run(db, requests[:count])
+                session.written = self._engine.replication.history.offset
         return count
 
     def _book(self, session: Session, shortcut: Shortcut, count: int, started: float) -> float:

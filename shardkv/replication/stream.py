@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PING: Final = pack_request((b"PING",))
 GETACK: Final = pack_request((b"REPLCONF", b"GETACK", b"*"))
+#: Heads of short words: of the first in a request, and of those behind it, with the line end of the word before.
+_FIRST: Final = [b"$%d\r\n" % size for size in range(512)]
+_NEXT: Final = [b"\r\n$%d\r\n" % size for size in range(512)]
 _SELECTS: Final = [pack_request((b"SELECT", b"%d" % index)) for index in range(16)]
 
 
@@ -39,7 +42,14 @@ class Stream:
 
     def feed(self, database: Database | None, words: list[bytes]) -> int:
         """A command that ran in a database, None for MULTI and EXEC, which belong to none; how many bytes it adds."""
-        data = pack_request(tuple(words))
+        try:
+            # By far the most have three short words: written out this takes a third of the time.
+            first, second, third = words
+            data = b"*3\r\n%b%b%b%b%b%b\r\n" % (
+                _FIRST[len(first)], first, _NEXT[len(second)], second, _NEXT[len(third)], third
+            )  # fmt: skip
+        except (ValueError, IndexError):
+            data = pack_request(tuple(words))
         if database is not None and database.index != self.database:
             self.database = database.index
             data = select(database.index) + data

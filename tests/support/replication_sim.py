@@ -292,6 +292,7 @@ class SimWorld:
         if self.silent:
             return 0
         for node in self.nodes:
+            node.replication.flush()
             node.settle()
         for connection in list(self.connections):
             connection.collect()
