@@ -115,6 +115,7 @@ def role(ctx: Context) -> Reply:
 @command("SYNC", flags=_SYNC, group="server", since="1.0.0")
 def sync(ctx: Context) -> Any:
     """Makes this connection a replica's: a snapshot comes, and then all writes."""
+    _refuse_filtered(ctx)
     return ctx.host.replication.synchronize(ctx.session, None, -1)
 
 
@@ -134,7 +135,15 @@ def psync(ctx: Context, words: list[bytes]) -> Any:
     replication_id = words[1].decode("ascii", "backslashreplace")
     if len(words) > 3 and words[3].lower() == b"failover":
         _take_over(ctx, replication_id)
+    _refuse_filtered(ctx)
     return replication.synchronize(ctx.session, replication_id.lower(), parse_int(words[2]))
+
+
+def _refuse_filtered(ctx: Context) -> None:
+    """A part of a snapshot is sent by its mark only, as in Redis. Raises ReplyError."""
+    replica = ctx.session.replica
+    if replica is not None and (replica.without_data or replica.without_functions) and not replica.takes_mark:
+        raise ReplyError("ERR Filtered replica requires EOF capability")
 
 
 def _take_over(ctx: Context, replication_id: str) -> None:

@@ -13,7 +13,7 @@ from ..resp.requests import pack_request
 if TYPE_CHECKING:
     from ..keyspace.database import Database
 
-PING: Final = pack_request((b"PING",))
+PING: Final = pack_request((b"ping",))
 GETACK: Final = pack_request((b"REPLCONF", b"GETACK", b"*"))
 #: Heads of short words: of the first in a request, and of those behind it, with the line end of the word before.
 _FIRST: Final = [b"$%d\r\n" % size for size in range(512)]

@@ -1,7 +1,7 @@
 """``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
 
-Without a choice among ``--speed``, ``--logged``, ``--snapshots``, ``--memory`` and ``--costs`` all are measured;
-``--quick`` is about speed alone unless another is asked for.
+Without a choice among ``--speed``, ``--logged``, ``--replicated``, ``--snapshots``, ``--scripts``, ``--memory`` and
+``--costs`` all are measured; ``--quick`` is about speed alone unless another is asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import costs, logged, memory, scripts, snapshots
+from . import costs, logged, memory, replicated, scripts, snapshots
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="few tests, one round, short runs: a first impression")
     parser.add_argument("--speed", action="store_true", help="throughput and CPU, by redis-benchmark")
     parser.add_argument("--logged", action="store_true", help="what appendonly with everysec costs SET")
+    parser.add_argument("--replicated", action="store_true", help="what a replica costs SET, and full synchronisation")
     parser.add_argument("--snapshots", action="store_true", help="saving, loading, and what clients feel of BGSAVE")
     parser.add_argument("--scripts", action="store_true", help="EVALSHA of a GET, of ten INCRs and of a loop")
     parser.add_argument("--memory", action="store_true", help="growth of resident memory for the same data")
@@ -46,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     complaints: list[str] = []
     everything = not (
-        chosen.speed or chosen.logged or chosen.snapshots or chosen.scripts or chosen.memory or chosen.costs
+        chosen.speed
+        or chosen.logged
+        or chosen.replicated
+        or chosen.snapshots
+        or chosen.scripts
+        or chosen.memory
+        or chosen.costs
     )
     if chosen.speed or everything:
         complaints += _speed(chosen, names)
@@ -54,6 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with_log = logged.compare(_plan(chosen), _tell)
         print(f"\n{logged.as_table(with_log)}")
         complaints += logged.missed(with_log)
+    if (chosen.replicated or everything) and not _only_speed(chosen, everything):
+        followed = replicated.compare(_plan(chosen), _tell)
+        syncs = replicated.full_syncs(replicated.KEYS // (10 if chosen.quick else 1), chosen.rounds or 1, _tell)
+        print(f"\n{replicated.as_table(followed, syncs)}")
+        complaints += replicated.missed(followed, syncs)
     if (chosen.snapshots or everything) and not _only_speed(chosen, everything):
         scale = 10 if chosen.quick else 1
         works = snapshots.compare(snapshots.KEYS // scale, chosen.rounds or (1 if chosen.quick else 3), _tell)
