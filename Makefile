@@ -90,8 +90,9 @@ wire-long: setup tools ## the wire tests that take minutes
 	$(PYTEST) -m long tests/wire $(ARGS)
 
 .PHONY: faults
-faults: setup tools ## nodes that crash hundreds of times, at every step of their work on files (minutes)
+faults: setup tools ## nodes that crash at every step of their work on files, and what a cluster loses by a fault beside Redis Cluster (minutes)
 	$(PYTEST) -m long tests/faults $(ARGS)
+	$(BIN)/python -m tests.faults
 
 .PHONY: bench
 bench: setup tools ## side by side with redis-server: throughput and CPU, held to the budget

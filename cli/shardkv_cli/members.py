@@ -13,7 +13,7 @@ from shardkv.errors import ReplyError
 from .access import Access
 from .address import Address, address_word
 from .changing import changing_options, confirmed, find, look, primaries_of, tell
-from .client import all_or_first_failure, connect, each
+from .client import Client, all_or_first_failure, connect, each
 from .create import POLL_SECONDS, examine_one
 from .exits import Failure, run
 from .moves import MoveError, empty_out
@@ -147,9 +147,25 @@ async def dismiss(seen: Survey, leaving: NodeReport, access: Access) -> None:
     all_or_first_failure(await each(others, forget))
     if leaving.failure is None:
         async with connect(leaving.address, access) as client:
-            if leaving.line.is_primary and await client.number("DBSIZE"):
+            # Who has given its last slot away follows the taker and copies that one's keys, perhaps just now.
+            await until(f"{leaving.address} is no longer loading", lambda: _is_loaded(client))
+            alone = any(line.myself and line.is_primary for line in await read_view(client))
+            if alone and await client.number("DBSIZE"):
                 raise Failure(f"{leaving.address} still holds keys of slots that are no longer its own; not reset")
-            await client.ask("CLUSTER", "RESET", "SOFT")
+            await until(f"{leaving.address} has reset itself", lambda: _reset(client))
+
+
+async def _is_loaded(client: Client) -> bool:
+    reply = await client.call("DBSIZE")
+    return not (isinstance(reply, ReplyError) and reply.text.startswith("LOADING"))
+
+
+async def _reset(client: Client) -> bool:
+    """CLUSTER RESET; False while the node is loading. Raises Failure for another refusal."""
+    reply = await client.call("CLUSTER", "RESET", "SOFT")
+    if isinstance(reply, ReplyError) and not reply.text.startswith("LOADING"):
+        raise Failure(f"{client.address} answered CLUSTER RESET with: {reply.text}")
+    return not isinstance(reply, ReplyError)
 
 
 @click.command("remove-node")

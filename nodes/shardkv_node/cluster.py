@@ -20,6 +20,7 @@ from shardkv.cluster.orders import Order, ResetNode
 from shardkv.cluster.routing import served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
+from shardkv.commands.session import Session
 from shardkv.engine.engine import Engine
 from shardkv.errors import ReplyError
 
@@ -31,6 +32,7 @@ from .driver import ClusterDriver
 from .listeners import listen_tcp
 from .loading import LoadFault
 from .reactor import Reactor
+from .slot_jobs import SlotJob, SlotJobs
 
 if TYPE_CHECKING:
     from shardkv.config import Config
@@ -121,6 +123,7 @@ class ClusterNode:
             log=self._log,
             clock=self._clock,
         )
+        self._jobs = SlotJobs(self, self._engine, self._log)
         self._engine.cluster = self
         self._engine.refresh_calm()
         self._engine.leaving.route(bytes(len(self._engine.served)))
@@ -180,6 +183,7 @@ class ClusterNode:
             self.driver.submit(self._progress())
             nursery.start_soon(self.driver.run)
             nursery.start_soon(self._tell_progress)
+            nursery.start_soon(self._jobs.run)
             task_status.started()
 
     async def _tell_progress(self) -> None:
@@ -189,6 +193,7 @@ class ClusterNode:
             self.driver.submit(self._progress())
             if self.machine.view.state == "ok":
                 self._renew_lease()
+            self._jobs.look()
             self._reactor.flush_woken()
 
     def close(self) -> None:
@@ -306,6 +311,29 @@ class ClusterNode:
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
             self._engine.empty()  # its keys were another node's
         return reply
+
+    def flush_woken(self) -> None:
+        """Send what clients get by what a task has done."""
+        self._reactor.flush_woken()
+
+    def migrate_slots(self, groups: list[tuple[int, str]]) -> None:
+        """See ``ClusterPort``, as for those that follow."""
+        self._jobs.begin(groups)
+
+    def slot_migrations(self) -> list[SlotJob]:
+        return list(self._jobs.jobs)
+
+    def cancel_slot_migrations(self) -> bool:
+        return self._jobs.cancel()
+
+    def begin_import(self, session: Session, name: str, source: str, slots: int) -> None:
+        self._jobs.begin_import(session, name, source, slots)
+
+    def import_of(self, session: Session) -> SlotJob:
+        return self._jobs.import_of(session)
+
+    def take_slots(self, job: SlotJob) -> None:
+        self._jobs.take(job)
 
     @property
     def hesitates(self) -> bool:

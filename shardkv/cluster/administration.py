@@ -15,10 +15,10 @@ from shardkv.resp.replies import OK, Reply, Simple
 
 from .claims import announce, bump_alone
 from .core import Core
-from .effects import Persist
+from .effects import DropSlots, Persist
 from .manual import fail_over
 from .messages import Publish, PublishShard
-from .nodes import ALL_SLOTS, HANDSHAKE, Node, NodeId, bitmap_of_range, ranges_of
+from .nodes import ALL_SLOTS, HANDSHAKE, Node, NodeId, bitmap_of_range, ranges_of, slots_of
 from .orders import (
     AddSlots,
     BumpEpoch,
@@ -26,6 +26,7 @@ from .orders import (
     Failover,
     FlushSlots,
     ForgetNode,
+    GiveSlots,
     MeetNode,
     Order,
     Replicate,
@@ -37,6 +38,7 @@ from .orders import (
     SetSlotMigrating,
     SetSlotNode,
     SetSlotStable,
+    TakeSlots,
 )
 
 
@@ -214,6 +216,31 @@ def _set_slot_node(core: Core, order: SetSlotNode) -> Reply:
     return OK
 
 
+def _take_slots(core: Core, order: TakeSlots) -> Reply:
+    view = core.view
+    source = known(core, order.source, f"ERR Unknown node {order.source}")
+    if view.me.is_replica:
+        raise ReplyError("ERR Target node is not a master")
+    if order.slots & ~source.slots:
+        raise ReplyError("ERR the slots are not the sender's, as far as this node knows")
+    core.view = view.assign(view.myself, order.slots)
+    bump_alone(core)
+    core.log("notice", f"Atomic migration: {order.slots.bit_count()} slot(s) of {order.source} are mine now")
+    announce(core)
+    return OK
+
+
+def _give_slots(core: Core, order: GiveSlots) -> Reply:
+    mine = core.view.me.slots & order.slots
+    if mine:
+        core.view = core.view.assign(order.target, mine)
+        core.out.append(DropSlots(slots_of(mine)))
+        if not core.view.me.slots and core.settings.allow_replica_migration:
+            core.follow(order.target)
+        announce(core)
+    return OK
+
+
 def _primaries_only(core: Core) -> None:
     if core.view.me.is_replica:
         raise ReplyError("ERR Please use SETSLOT only with masters.")
@@ -275,6 +302,8 @@ _PERFORMERS: Final[dict[type, Callable[[Core, Any], Reply]]] = {
     SetSlotMigrating: _set_slot_migrating,
     SetSlotStable: _set_slot_stable,
     SetSlotNode: _set_slot_node,
+    TakeSlots: _take_slots,
+    GiveSlots: _give_slots,
     SetConfigEpoch: _set_config_epoch,
     BumpEpoch: _bump_epoch,
     SaveConfig: _save_config,

@@ -131,7 +131,7 @@ def assess(core: Core) -> None:
     state = "ok" if healthy else "fail"
     if state == view.state:
         return
-    if healthy and view.me.is_primary and now < core.minority_until + settings.rejoin_delay:
+    if healthy and view.me.votes and now < core.minority_until + settings.rejoin_delay:
         core.health_due = min(core.health_due, core.minority_until + settings.rejoin_delay)
         return
     core.log("warning", f"Cluster state changed: {state}")

@@ -76,6 +76,23 @@ class SetSlotNode:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSlots:
+    """The end of an atomic migration at its target: these slots of ``source`` (a set) are this node's, under an epoch
+    above all others."""
+
+    slots: int
+    source: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class GiveSlots:
+    """The same at its source: ``target`` has taken them."""
+
+    slots: int
+    target: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetNode:
     """CLUSTER FORGET."""
 
@@ -142,6 +159,8 @@ Order: TypeAlias = (
     | SetSlotMigrating
     | SetSlotStable
     | SetSlotNode
+    | TakeSlots
+    | GiveSlots
     | ForgetNode
     | ResetNode
     | Replicate

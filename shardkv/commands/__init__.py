@@ -40,6 +40,7 @@ from . import scripting as scripting
 from . import server as server
 from . import set_algebra as set_algebra
 from . import sets as sets
+from . import slot_migration as slot_migration
 from . import slowlog as slowlog
 from . import sort as sort
 from . import stream_claims as stream_claims

@@ -28,7 +28,7 @@ _LOADING = Flags.LOADING | Flags.STALE
 container("CLUSTER", group="cluster", since="3.0.0", doc="A container for Redis Cluster commands.")
 
 
-def _port(ctx: Context) -> ClusterPort:
+def cluster_port(ctx: Context) -> ClusterPort:
     """The cluster side of the node. Raises ReplyError where there is none."""
     port = ctx.host.cluster
     if port is None:
@@ -37,7 +37,7 @@ def _port(ctx: Context) -> ClusterPort:
 
 
 def _order(ctx: Context, order: Any) -> Reply:
-    return _port(ctx).order(order)
+    return cluster_port(ctx).order(order)
 
 
 def _empty(ctx: Context) -> bool:
@@ -66,7 +66,7 @@ def _number(word: bytes, fault: str) -> int:
 @command("CLUSTER INFO", flags=_STALE, group="cluster", since="3.0.0", tips=("nondeterministic_output",))
 def cluster_info(ctx: Context) -> Reply:
     """Returns information about the state of a node."""
-    port = _port(ctx)
+    port = cluster_port(ctx)
     machine = port.machine
     text = describe.info_text(machine.view, machine.messages_sent(), machine.messages_received(), port.links_exceeded())
     return Verbatim(text.encode())
@@ -82,7 +82,7 @@ def cluster_info(ctx: Context) -> Reply:
 )
 def cluster_nodes(ctx: Context) -> Reply:
     """Returns the cluster configuration as this node sees it."""
-    machine = _port(ctx).machine
+    machine = cluster_port(ctx).machine
     return Verbatim(describe.nodes_text(machine.view, machine.liveness(), ctx.session.secure).encode())
 
 
@@ -100,7 +100,7 @@ def cluster_nodes(ctx: Context) -> Reply:
 )
 def cluster_slots(ctx: Context) -> Reply:
     """Returns the mapping of slots to nodes."""
-    machine = _port(ctx).machine
+    machine = cluster_port(ctx).machine
     return describe.slots_reply(machine.view, machine.liveness(), machine.settings, ctx.session.secure)
 
 
@@ -114,7 +114,7 @@ def cluster_slots(ctx: Context) -> Reply:
 )
 def cluster_shards(ctx: Context) -> Reply:
     """Returns the mapping of slots to shards with the details of their nodes."""
-    machine = _port(ctx).machine
+    machine = cluster_port(ctx).machine
     return describe.shards_reply(machine.view, machine.liveness(), machine.settings)
 
 
@@ -137,25 +137,25 @@ def cluster_links(ctx: Context) -> Reply:
             b"send-buffer-allocated": link.send_buffer_allocated,
             b"send-buffer-used": link.send_buffer_used,
         }
-        for link in _port(ctx).links()
+        for link in cluster_port(ctx).links()
     ]
 
 
 @command("CLUSTER MYID", flags=_STALE, group="cluster", since="3.0.0")
 def cluster_myid(ctx: Context) -> Reply:
     """Returns the id of this node."""
-    return _port(ctx).machine.view.myself.encode()
+    return cluster_port(ctx).machine.view.myself.encode()
 
 
 @command("CLUSTER MYSHARDID", flags=_LOADING, group="cluster", since="7.2.0", tips=("nondeterministic_output",))
 def cluster_myshardid(ctx: Context) -> Reply:
     """Returns the id of this node's shard."""
-    view = _port(ctx).machine.view
+    view = cluster_port(ctx).machine.view
     return (view.my_shard_primary.shard_id or view.me.shard_id).encode()
 
 
 def _replicas(ctx: Context, node: bytes) -> Reply:
-    machine = _port(ctx).machine
+    machine = cluster_port(ctx).machine
     return describe.replicas_lines(machine.view, machine.liveness(), _text(node), ctx.session.secure)
 
 
@@ -201,7 +201,7 @@ def cluster_slaves(ctx: Context, node: bytes) -> Reply:
 )
 def cluster_count_failure_reports(ctx: Context, node: bytes) -> Reply:
     """Returns how many nodes report another one as failing."""
-    return _port(ctx).machine.failure_reports(_text(node))
+    return cluster_port(ctx).machine.failure_reports(_text(node))
 
 
 # ---- keys and slots
@@ -210,14 +210,14 @@ def cluster_count_failure_reports(ctx: Context, node: bytes) -> Reply:
 @command("CLUSTER KEYSLOT", value("key"), flags=_STALE, group="cluster", since="3.0.0", complexity="O(N) for N bytes")
 def cluster_keyslot(ctx: Context, key: bytes) -> Reply:
     """Returns the hash slot of a key."""
-    _port(ctx)
+    cluster_port(ctx)
     return key_slot(key)
 
 
 @command("CLUSTER COUNTKEYSINSLOT", integer("slot"), flags=_STALE, group="cluster", since="3.0.0")
 def cluster_countkeysinslot(ctx: Context, slot: int) -> Reply:
     """Returns the number of keys in a hash slot."""
-    _port(ctx)
+    cluster_port(ctx)
     if not 0 <= slot < SLOTS:
         raise ReplyError("ERR Invalid slot")
     return ctx.database(0).count_in_slot(slot)
@@ -235,7 +235,7 @@ def cluster_countkeysinslot(ctx: Context, slot: int) -> Reply:
 )
 def cluster_getkeysinslot(ctx: Context, slot: int, count: int) -> Reply:
     """Returns some of the keys in a hash slot."""
-    _port(ctx)
+    cluster_port(ctx)
     if not 0 <= slot < SLOTS or count < 0:
         raise ReplyError("ERR Invalid slot or number of keys")
     return ctx.database(0).keys_in_slot(slot, count)
@@ -255,7 +255,7 @@ def cluster_getkeysinslot(ctx: Context, slot: int, count: int) -> Reply:
 )
 def cluster_addslots(ctx: Context, words: list[bytes]) -> Reply:
     """Assigns hash slots to this node."""
-    _port(ctx)
+    cluster_port(ctx)
     return _order(ctx, orders.AddSlots(orders.slot_words(tuple(words[2:]))))
 
 
@@ -269,7 +269,7 @@ def cluster_addslots(ctx: Context, words: list[bytes]) -> Reply:
 )
 def cluster_addslotsrange(ctx: Context, *words: bytes) -> Reply:
     """Assigns ranges of hash slots to this node."""
-    _port(ctx)
+    cluster_port(ctx)
     return _order(ctx, orders.AddSlots(orders.range_words(words, "addslotsrange")))
 
 
@@ -284,7 +284,7 @@ def cluster_addslotsrange(ctx: Context, *words: bytes) -> Reply:
 )
 def cluster_delslots(ctx: Context, words: list[bytes]) -> Reply:
     """Makes this node forget who owns hash slots."""
-    _port(ctx)
+    cluster_port(ctx)
     return _order(ctx, orders.DelSlots(orders.slot_words(tuple(words[2:]))))
 
 
@@ -298,14 +298,14 @@ def cluster_delslots(ctx: Context, words: list[bytes]) -> Reply:
 )
 def cluster_delslotsrange(ctx: Context, *words: bytes) -> Reply:
     """Makes this node forget who owns ranges of hash slots."""
-    _port(ctx)
+    cluster_port(ctx)
     return _order(ctx, orders.DelSlots(orders.range_words(words, "delslotsrange")))
 
 
 @command("CLUSTER FLUSHSLOTS", flags=_ADMIN, group="cluster", since="3.0.0")
 def cluster_flushslots(ctx: Context) -> Reply:
     """Makes this node forget all of its hash slots."""
-    _port(ctx)
+    cluster_port(ctx)
     return _order(ctx, orders.FlushSlots(_empty(ctx)))
 
 
@@ -326,7 +326,7 @@ def cluster_flushslots(ctx: Context) -> Reply:
 )
 def cluster_setslot(ctx: Context, words: list[bytes]) -> Reply:
     """Binds a hash slot to a node, or opens and closes it for a migration."""
-    _port(ctx)
+    cluster_port(ctx)
     slot = orders.slot_number(words[2])
     action = words[3].upper()
     if len(words) == 5 and action in (b"IMPORTING", b"MIGRATING", b"NODE"):
@@ -357,7 +357,7 @@ def cluster_setslot(ctx: Context, words: list[bytes]) -> Reply:
 )
 def cluster_meet(ctx: Context, words: list[bytes]) -> Reply:
     """Makes this node shake hands with another one."""
-    _port(ctx)
+    cluster_port(ctx)
     if len(words) > 5:
         raise _surplus(words)
     host = _text(words[2])
@@ -384,7 +384,7 @@ def cluster_forget(ctx: Context, node: bytes) -> Reply:
 @command("CLUSTER REPLICATE", value("node-id"), flags=_ADMIN, group="cluster", since="3.0.0")
 def cluster_replicate(ctx: Context, node: bytes) -> Reply:
     """Makes this node a replica of a primary."""
-    _port(ctx)
+    cluster_port(ctx)
     return _order(ctx, orders.Replicate(_text(node), _empty(ctx)))
 
 
@@ -398,7 +398,7 @@ def cluster_replicate(ctx: Context, node: bytes) -> Reply:
 )
 def cluster_failover(ctx: Context, words: list[bytes]) -> Reply:
     """Makes this replica take the place of its primary."""
-    _port(ctx)
+    cluster_port(ctx)
     if len(words) > 3:
         raise _surplus(words)
     how = words[2].upper() if len(words) == 3 else b""
@@ -418,7 +418,7 @@ def cluster_failover(ctx: Context, words: list[bytes]) -> Reply:
 )
 def cluster_reset(ctx: Context, words: list[bytes]) -> Reply:
     """Makes this node leave the cluster and forget the others."""
-    _port(ctx)
+    cluster_port(ctx)
     if len(words) > 3:
         raise _surplus(words)
     reset_type = words[2].upper() if len(words) == 3 else b"SOFT"
@@ -430,7 +430,7 @@ def cluster_reset(ctx: Context, words: list[bytes]) -> Reply:
 @command("CLUSTER SET-CONFIG-EPOCH", value("config-epoch"), flags=_ADMIN, group="cluster", since="3.0.0")
 def cluster_set_config_epoch(ctx: Context, epoch: bytes) -> Reply:
     """Sets the configuration epoch of a new node."""
-    _port(ctx)
+    cluster_port(ctx)
     number = orders.integer(epoch)
     if number is None:
         raise ReplyError("ERR value is not an integer or out of range")
@@ -456,7 +456,7 @@ def cluster_saveconfig(ctx: Context) -> Reply:
 @command("ASKING", flags=Flags.FAST, group="cluster", since="3.0.0", acl=("connection",))
 def asking(ctx: Context) -> Reply:
     """Lets the next command pass to a slot that is being imported."""
-    _port(ctx)
+    cluster_port(ctx)
     ctx.session.asking = True
     ctx.session.refresh()
     return OK
@@ -465,7 +465,7 @@ def asking(ctx: Context) -> Reply:
 @command("READONLY", flags=Flags.FAST | _LOADING, group="cluster", since="3.0.0", acl=("connection",))
 def readonly(ctx: Context) -> Reply:
     """Allows this connection to read from a replica."""
-    _port(ctx)
+    cluster_port(ctx)
     ctx.session.readonly = True
     ctx.session.refresh()
     return OK
@@ -474,7 +474,7 @@ def readonly(ctx: Context) -> Reply:
 @command("READWRITE", flags=Flags.FAST | _LOADING, group="cluster", since="3.0.0", acl=("connection",))
 def readwrite(ctx: Context) -> Reply:
     """Takes READONLY back."""
-    _port(ctx)
+    cluster_port(ctx)
     ctx.session.readonly = False
     ctx.session.refresh()
     return OK

@@ -163,6 +163,24 @@ class ClusterPort(Protocol):
     def order(self, order: Any) -> Any:
         """Carry out a CLUSTER command that changes something; its reply (a ReplyError instance when refused)."""
 
+    def migrate_slots(self, groups: list[tuple[int, str]]) -> None:
+        """Begin atomic migrations: sets of slots with the nodes that get them. Raises ReplyError, and begins none."""
+
+    def slot_migrations(self) -> list[Any]:
+        """The migrations that go on, and those that ended lately (``slot_jobs.SlotJob``)."""
+
+    def cancel_slot_migrations(self) -> bool:
+        """Cancel those that go on; whether there were any."""
+
+    def begin_import(self, session: Session, name: str, source: str, slots: int) -> None:
+        """Take keys of these slots from a node that will give them. Raises ReplyError."""
+
+    def import_of(self, session: Session) -> Any:
+        """The import that a session has begun. Raises ReplyError for none, or one that has failed."""
+
+    def take_slots(self, job: Any) -> None:
+        """The end of an import: its slots are this node's. Raises ReplyError."""
+
     @property
     def hesitates(self) -> bool:
         """Whether this primary, just restarted, still finds out if its replicas hold more, and must not feed them."""

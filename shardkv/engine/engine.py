@@ -504,7 +504,7 @@ class Engine:
         session = Session(id=0, db=database, created=self.now)
         kept = (ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside, ctx.command, ctx.words)
         ctx.session, ctx.db, ctx.dirty, ctx.effects, ctx.inside = session, database, 0, None, 1
-        ctx.command, ctx.words = self.commands[words[0].upper()], words
+        ctx.command, ctx.words = TABLE[words[0].decode().lower()], words
         result: Any
         try:
             result = body(ctx)

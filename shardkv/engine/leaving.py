@@ -20,23 +20,24 @@ if TYPE_CHECKING:
 class Leaving:
     """Which keys of which database are on the way, and who waits to write to them."""
 
-    __slots__ = ("_engine", "_held", "_keys", "_routed", "_slots")
+    __slots__ = ("_engine", "_held", "_keys", "_routed", "_shut", "_slots")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._keys: dict[tuple[int, bytes], int] = {}
         self._slots: dict[int, int] = {}
+        self._shut: dict[int, None] = {}
         self._held: dict[Session, None] = {}
         self._routed = bytes(b"\x01" * SLOT_COUNT)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._keys) + len(self._shut)
 
     def route(self, served: bytes) -> None:
         """Other slots are served here from now on: 1 by slot."""
         self._routed = served
         self._engine.served[:] = served
-        for slot in self._slots:
+        for slot in (*self._slots, *self._shut):
             self._engine.served[slot] = 0
 
     def begin(self, database: int, keys: Sequence[bytes]) -> None:
@@ -58,6 +59,23 @@ class Leaving:
             if not self._slots[slot]:
                 del self._slots[slot]
                 self._engine.served[slot] = self._routed[slot]
+        self._release()
+
+    def shut(self, slots: Sequence[int]) -> None:
+        """Writes to these slots wait: the slots are about to go to another node as a whole."""
+        self._shut.update(dict.fromkeys(slots))
+        for slot in slots:
+            self._engine.served[slot] = 0
+
+    def open(self, slots: Sequence[int]) -> None:
+        """They have gone, or stay: the writes go on."""
+        for slot in slots:
+            self._shut.pop(slot, None)
+            if slot not in self._slots:
+                self._engine.served[slot] = self._routed[slot]
+        self._release()
+
+    def _release(self) -> None:
         held, self._held = self._held, {}
         for session in held:
             session.postponed = False
@@ -65,9 +83,9 @@ class Leaving:
             self._engine.world.wake(session)
 
     def touched_by(self, session: Session, keys: Sequence[bytes]) -> bool:
-        """Whether one of these keys of the session's database is on the way."""
+        """Whether one of these keys of the session's database is on the way, or its slot is shut."""
         index = session.db.index
-        return any((index, key) in self._keys for key in keys)
+        return any((index, key) in self._keys or key_slot(key) in self._shut for key in keys)
 
     def hold(self, session: Session, words: list[bytes]) -> None:
         """Hold a request back; it is the first to be carried out afterwards."""

@@ -121,7 +121,8 @@ def test_a_command_that_came_later_is_declared_as_there(name: str) -> None:
         ("arity", "flags", "acl_categories", "group", "since", "syntax") if row["server"] == "redis" else ("arity",)
     )
     for column in columns:
-        assert ours[column] == row[column], column
+        if row[column] or row["server"] == "redis":
+            assert ours[column] == row[column], column
 
 
 def test_commands_that_redis_7_0_has_not_came_with_a_later_version() -> None:

@@ -148,7 +148,7 @@ class Cluster(Table, title="cluster"):
     )
     cluster_allow_reads_when_down = Option(Flag(), False, "Whether reads are answered while the cluster is down.")
     cluster_allow_pubsubshard_when_down = Option(
-        Flag(), True, "Whether sharded pub/sub goes on while the cluster is down.", awaits="sharded pub/sub"
+        Flag(), True, "Whether sharded pub/sub goes on while the cluster is down."
     )
     cluster_link_sendbuf_limit = Option(
         Memory(0, ULONG_MAX),
@@ -167,7 +167,7 @@ class Cluster(Table, title="cluster"):
         Flag(),
         False,
         "Whether keys, processor time and traffic are counted for each slot.",
-        awaits="CLUSTER SLOT-STATS",
+        awaits="processor time and traffic by slot; CLUSTER SLOT-STATS counts keys",
     )
     cluster_replica_no_failover = Option(
         Flag(),

@@ -1,0 +1,234 @@
+"""Slots that change hands while clients go on: by redis-cli, by shardkv-admin, and atomically."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.cluster import RedisCluster
+
+from tests.support.processes import Node, wait_for
+from tests.support.wire_replies import Refusal
+from tests.wire.test_cluster import Start, addresses, admin, id_of, redis_cli, state_of
+
+pytestmark = pytest.mark.wire
+
+# A node timeout that a busy machine keeps.
+OPTIONS: dict[str, Any] = {"cluster_node_timeout": 10_000, "repl_diskless_sync_delay": 0}
+
+
+@contextmanager
+def counting(node: Node, tag: str) -> Iterator[dict[int, int]]:
+    """A client increments fifty counters of one slot without pause; what it was told. No error may reach it."""
+    told: dict[int, int] = {}
+    wrong: list[Exception] = []
+    done = threading.Event()
+
+    def count() -> None:
+        with RedisCluster(host="127.0.0.1", port=node.port) as client:
+            number = 0
+            while not done.is_set():
+                try:
+                    told[number % 50] = client.incr(f"{{{tag}}}:{number % 50}")
+                except Exception as error:
+                    wrong.append(error)
+                    return
+                number += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        yield told
+    finally:
+        done.set()
+        thread.join(30)
+    assert not wrong, wrong
+
+
+def make(nodes: list[Node], *words: object) -> list[str]:
+    """A cluster of the nodes; their addresses."""
+    admin("create-cluster", *addresses(nodes), "--yes", *words)
+    wait_for(lambda: all(state_of(node) == "ok" for node in nodes), 20)
+    return addresses(nodes)
+
+
+def fill(node: Node, count: int) -> None:
+    """Keys of all slots, with what they are called as their values."""
+    with RedisCluster(host="127.0.0.1", port=node.port) as client:
+        client.mset_nonatomic({f"key:{number}": f"key:{number}" for number in range(count)})
+
+
+def all_there(node: Node, count: int) -> bool:
+    """Whether each of those keys has its value."""
+    names = [f"key:{number}" for number in range(count)]
+    with RedisCluster(host="127.0.0.1", port=node.port) as client:
+        return bool(client.mget_nonatomic(names) == [name.encode() for name in names])
+
+
+def slots_of(node: Node, owner: str) -> int:
+    """How many slots a node gives another one (by id)."""
+    with node.client() as client:
+        reply: Any = client("CLUSTER", "SLOTS")
+    return sum(end - start + 1 for start, end, primary, *_ in reply if primary[2].decode() == owner)
+
+
+def test_redis_cli_moves_slots_and_nodes_while_clients_write(cluster_nodes: Start) -> None:
+    nodes = cluster_nodes(4, **OPTIONS)
+    places = make(nodes[:3])
+    fill(nodes[0], 2000)
+    one, two, four = (id_of(nodes[index]) for index in (0, 1, 3))
+    with counting(nodes[1], "f") as told:  # its slot, 3168, is not among the first
+        options = ["--cluster-from", one, "--cluster-to", two, "--cluster-slots", 20, "--cluster-yes"]
+        redis_cli("--cluster", "reshard", places[0], *options)
+        assert slots_of(nodes[2], one) == 5441
+        redis_cli("--cluster", "add-node", addresses(nodes)[3], places[0])
+        wait_for(lambda: all(four in redis_cli("-p", node.port, "CLUSTER", "NODES") for node in nodes), 20)
+        # All of 20 slots to the newcomer by weight, and away again.
+        redis_cli("--cluster", "reshard", places[0], "--cluster-from", one, "--cluster-to", four, *options[4:])
+        wait_for(lambda: slots_of(nodes[2], four) == 20, 20)
+        redis_cli("--cluster", "reshard", places[0], "--cluster-from", four, "--cluster-to", one, *options[4:])
+        wait_for(lambda: "[OK] All nodes agree" in redis_cli("--cluster", "check", places[0]), 30)
+        redis_cli("--cluster", "del-node", places[0], four)
+    assert "keys | " in redis_cli("--cluster", "info", places[0])
+    assert redis_cli("--cluster", "call", places[0], "PING").count("PONG") == 3
+    assert all_there(nodes[1], 2000)
+    with RedisCluster(host="127.0.0.1", port=nodes[0].port) as client:
+        assert {number: int(client.get(f"{{f}}:{number}")) for number in told} == told
+
+
+def test_a_move_that_was_killed_half_way_is_mended_by_redis_cli_and_by_shardkv_admin(cluster_nodes: Start) -> None:
+    """Keys of the slot are on both sides; then both sides are killed."""
+    nodes = cluster_nodes(3, **OPTIONS, appendonly="yes", appendfsync="always")
+    places = make(nodes)
+    for slot, mend in ((3168, "redis-cli"), (3300, "shardkv-admin")):
+        tag = {3168: "f", 3300: "b"}[slot]
+        with nodes[0].client() as source, nodes[1].client() as target:
+            for number in range(20):
+                source("SET", f"{{{tag}}}{number}", number)
+            assert target("CLUSTER", "SETSLOT", slot, "IMPORTING", id_of(nodes[0])) == "OK"
+            assert source("CLUSTER", "SETSLOT", slot, "MIGRATING", id_of(nodes[1])) == "OK"
+            keys = [f"{{{tag}}}{number}" for number in range(10)]
+            assert source("MIGRATE", "127.0.0.1", nodes[1].port, "", 0, 1000, "KEYS", *keys) == "OK"
+        for node in nodes[:2]:
+            node.kill()
+        for node in nodes[:2]:
+            node.start()
+        wait_for(lambda: all(state_of(node) == "ok" for node in nodes), 40)
+        if mend == "redis-cli":
+            redis_cli("--cluster", "fix", places[2])
+        else:
+            admin("fix", places[2], "--yes")
+        wait_for(lambda: "[OK] All nodes agree" in redis_cli("--cluster", "check", places[2]), 30)
+        with RedisCluster(host="127.0.0.1", port=nodes[2].port) as client:
+            assert [client.get(f"{{{tag}}}{number}") for number in range(20)] == [b"%d" % n for n in range(20)]
+
+
+def test_atomic_migration_moves_slots_as_a_whole(cluster_nodes: Start) -> None:
+    nodes = cluster_nodes(3, **OPTIONS)
+    make(nodes)
+    with nodes[0].client() as source, nodes[1].client() as target:
+        for number in range(1000):
+            source("SET", f"{{b}}{number}", "x" * 50)
+        source("HSET", "{b}hash", "field", "value")
+        source("PEXPIRE", "{b}hash", 500_000)
+        with counting(nodes[2], "b") as told:
+            time_out = time.monotonic() + 20
+            assert source("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", 3200, 3400, "NODE", id_of(nodes[1])) == "OK"
+            while (state := job(source)["state"]) not in ("success", "failed"):
+                assert time.monotonic() < time_out, state
+        assert state == "success", job(source)
+        assert job(target)["operation"] == "IMPORT"
+        assert (source("CLUSTER", "COUNTKEYSINSLOT", 3300), target("DBSIZE")) == (0, 1051)
+        assert target("HGET", "{b}hash", "field") == b"value"
+        ttl: Any = target("PTTL", "{b}hash")
+        assert 400_000 < ttl <= 500_000
+        assert {number: int(text(target("GET", f"{{b}}:{number}"))) for number in told} == told
+        again = source("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", 3300, 3300, "NODE", id_of(nodes[1]))
+        assert isinstance(again, Refusal)
+        assert again.text == "ERR Slots are not served by this node."
+    wait_for(lambda: "[OK] All nodes agree" in redis_cli("--cluster", "check", addresses(nodes)[2]), 30)
+
+
+def test_an_atomic_migration_that_ends_half_way_leaves_the_slot_whole(cluster_nodes: Start) -> None:
+    nodes = cluster_nodes(3, **OPTIONS)
+    make(nodes)
+    with nodes[0].client() as source, nodes[1].client() as target:
+        for number in range(200):
+            source("MSET", *(word for n in range(50) for word in (f"{{b}}{number}.{n}", "x" * 500)))
+        for end in ("cancel", "flush", "kill"):
+            assert source("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", 3300, 3300, "NODE", id_of(nodes[1])) == "OK"
+            if end == "cancel":
+                assert source("CLUSTER", "CANCELSLOTMIGRATIONS") == "OK"
+                assert job(source)["state"] == "cancelled"
+                continue
+            wait_for(lambda: target("CLUSTER", "COUNTKEYSINSLOT", 3300) != 0, 10)
+            if end == "flush":
+                target("FLUSHALL")
+            else:
+                nodes[1].kill()
+            wait_for(lambda: job(source)["state"] in ("cancelled", "failed", "success"), 20)
+            if job(source)["state"] == "success":
+                pytest.fail(f"it was over before it could be ended by {end}")
+            assert source("CLUSTER", "COUNTKEYSINSLOT", 3300) == 10_000
+        nodes[1].start()
+        with nodes[1].client() as again:
+            assert again("CLUSTER", "COUNTKEYSINSLOT", 3300) == 0
+        none = source("CLUSTER", "CANCELSLOTMIGRATIONS")
+        assert isinstance(none, Refusal)
+        assert none.text == "ERR No migrations ongoing"
+
+
+def job(client: Any) -> dict[str, str]:
+    """The latest migration that a node tells of."""
+    first = client("CLUSTER", "GETSLOTMIGRATIONS")[0]
+    return {text(name): text(value) if isinstance(value, bytes) else str(value) for name, value in pairs(first)}
+
+
+def pairs(flat: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """A RESP2 map."""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def text(reply: object) -> str:
+    """A bulk string as text."""
+    assert isinstance(reply, bytes)
+    return reply.decode()
+
+
+def test_shardkv_admin_grows_shrinks_saves_and_restores_a_cluster(cluster_nodes: Start, tmp_path: Path) -> None:
+    nodes = cluster_nodes(4, **OPTIONS)
+    places = make(nodes[:3])
+    fill(nodes[0], 1000)
+    plan = json.loads(
+        admin("reshard", places[0], "--to", places[1], "--from", places[0], "--slots", 10, "--dry-run", "--json")
+    )
+    assert plan["result"] == "planned"
+    assert slots_of(nodes[2], id_of(nodes[0])) == 5461
+    admin("reshard", places[0], "--to", places[1], "--from", places[0], "--slots", 10, "--yes")
+    assert slots_of(nodes[0], id_of(nodes[0])) == 5451
+    fourth = addresses(nodes)[3]
+    admin("add-node", fourth, places[0], "--yes")
+    admin("reshard", places[0], "--to", fourth, "--from", places[2], "--slots", 10, "--yes")
+    out = admin("remove-node", places[0], fourth, "--yes")
+    assert "10 slot(s) moved" in out
+    admin("backup", places[0], tmp_path / "saved", "--yes")
+    assert len(list((tmp_path / "saved").glob("*.rdb"))) == 3
+    for node in nodes[:3]:
+        with node.client() as client:
+            client("FLUSHALL")
+    assert not all_there(nodes[0], 1000)
+    assert "1000 key(s) restored" in admin("restore", places[0], tmp_path / "saved", "--yes")
+    assert "1000 kept" in admin("restore", places[0], tmp_path / "saved", "--yes")
+    assert all_there(nodes[0], 1000)
+    with Node(save="", appendonly="no") as outside:
+        with outside.client() as client:
+            for number in range(100):
+                client("SET", f"outside:{number}", number)
+        assert "100 key(s) brought in" in admin("import", places[0], "--from", f"127.0.0.1:{outside.port}", "--yes")
+    assert "All well" in admin("check", places[0])
