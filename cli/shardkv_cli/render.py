@@ -163,19 +163,55 @@ def slot_bar(ranges: Sequence[tuple[int, int]], cells: int = BAR_CELLS) -> str:
     return "".join(bar)
 
 
+RIGHT = frozenset({"keys", "memory", "ops/s", "lag"})
+RANGES_SHOWN = 4
+
+
 def nodes_table(nodes: Sequence[NodeReport], title: str | None = None) -> Table:
     """One row a node, replicas below their primary."""
     table = Table(title=title, title_justify="left")
-    for name in ("node", "id", "role", "slots", "keys", "state"):
-        table.add_column(name, justify="right" if name == "keys" else "left", no_wrap=name != "slots")
+    for name in ("node", "id", "role", "slots", "keys", "memory", "ops/s", "lag", "flags", "state"):
+        table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name != "slots")
+    offsets = {node.line.id: node.offset for node in nodes}
     for node in nodes:
         line = node.line
-        role = "primary" if line.is_primary else "replica"
-        slots = f"{slot_bar(line.slots)} {show_ranges(line.slots)}" if line.is_primary else ""
-        indent = "" if line.is_primary else "  "
-        keys = "" if node.keys is None else str(node.keys)
-        table.add_row(f"{indent}{node.address}", line.id[:8], role, slots, keys, node.state)
+        table.add_row(
+            f"{'' if line.is_primary else '  '}{node.address}",
+            line.id[:8],
+            "primary" if line.is_primary else "replica",
+            f"{slot_bar(line.slots)} {shown_slots(line.slots)}" if line.is_primary else "",
+            "" if node.keys is None else str(node.keys),
+            "" if node.memory is None else show_bytes(node.memory),
+            "" if node.operations is None else str(node.operations),
+            lag_of(node, offsets.get(line.primary or "")),
+            ",".join(flag for flag in line.flags if flag not in ("master", "slave", "myself")),
+            node.state,
+        )
     return table
+
+
+def shown_slots(ranges: Sequence[tuple[int, int]]) -> str:
+    """The first few ranges, and how many slots there are when these are not all."""
+    shown = show_ranges(ranges[:RANGES_SHOWN])
+    return shown if len(ranges) <= RANGES_SHOWN else f"{shown} ... ({count_slots(ranges)})"
+
+
+def show_bytes(count: float) -> str:
+    """``1.5M``."""
+    for unit in ("B", "K", "M", "G"):
+        if count < 1024 or unit == "G":
+            return f"{count:.0f}{unit}" if unit == "B" else f"{count:.1f}{unit}"
+        count /= 1024
+    raise AssertionError(count)
+
+
+def lag_of(node: NodeReport, offset: int | None) -> str:
+    """How far a replica is behind its primary; both were asked at about the same moment."""
+    if node.line.is_primary or node.offset is None:
+        return ""
+    if not node.linked:
+        return "link down"
+    return "" if offset is None else show_bytes(max(0, offset - node.offset))
 
 
 def node_document(node: NodeReport) -> dict[str, Any]:
@@ -191,6 +227,10 @@ def node_document(node: NodeReport) -> dict[str, Any]:
         "epoch": line.epoch,
         "flags": list(line.flags),
         "keys": node.keys,
+        "memory": node.memory,
+        "ops_per_second": node.operations,
+        "offset": node.offset,
+        "link_up": node.linked,
         "state": node.state,
         "error": node.failure,
     }

@@ -8,7 +8,7 @@ from .access import Access
 from .address import Address
 from .client import Client, connect, each
 from .exits import Failure
-from .view import NodeLine, parse_info, parse_nodes
+from .view import NodeLine, keys_in, parse_info, parse_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class NodeReport:
     """One node: its line in the view of the node that was asked first, and what it said itself.
 
     ``view`` is None when it could not be asked, and ``failure`` then says why. ``keys`` counts keys, replicas' too.
+    ``memory`` in bytes, ``operations`` per second, ``offset`` of replication; ``linked``: a replica's link is up.
     """
 
     line: NodeLine
@@ -24,6 +25,10 @@ class NodeReport:
     cluster_state: str | None = None
     keys: int | None = None
     failure: str | None = None
+    memory: int | None = None
+    operations: int | None = None
+    offset: int | None = None
+    linked: bool = True
 
     @property
     def own(self) -> NodeLine | None:
@@ -65,7 +70,18 @@ async def survey(address: Address, access: Access) -> Survey:
             async with connect(place, access) as client:
                 view = await read_view(client)
                 info = parse_info(await client.text("CLUSTER", "INFO"))
-                return NodeReport(line, place, view, info.get("cluster_state"), await client.number("DBSIZE"))
+                facts = parse_info(await client.text("INFO"))
+                return NodeReport(
+                    line,
+                    place,
+                    view,
+                    info.get("cluster_state"),
+                    keys_in(facts),
+                    memory=int(facts.get("used_memory", "0")),
+                    operations=int(facts.get("instantaneous_ops_per_sec", "0")),
+                    offset=int(facts.get("slave_repl_offset", facts.get("master_repl_offset", "0"))),
+                    linked=facts.get("master_link_status", "up") == "up",
+                )
         except Failure as failure:
             return NodeReport(line, place, failure=failure.message)
 

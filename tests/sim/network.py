@@ -454,9 +454,10 @@ class Cluster:
     # Data -----------------------------------------------------------------------------------------------------------
 
     def _flow(self) -> None:
+        by_id = {self.id(name): host for name, host in self.hosts.items()}
         for host in self.hosts.values():
             if host.machine is not None:
-                self._replicate(host)
+                self._replicate(host, by_id.get(host.following or ""))
                 self._tell_progress(host)
         self._at(self.now + 0.1, self._flow)
 
@@ -464,10 +465,9 @@ class Cluster:
         if host.lives == life and host.machine is not None:
             self._tell_progress(host)
 
-    def _replicate(self, host: Host) -> None:
+    def _replicate(self, host: Host, primary: Host | None) -> None:
         """One step of a replica's copying, if its primary can be reached."""
         assert host.machine is not None
-        primary = next((other for other in self.hosts.values() if self.id(other.name) == host.following), None)
         if host.machine.view.me.is_primary or primary is None or primary.machine is None:
             return
         if (host.name, primary.name) in self.cuts or (primary.name, host.name) in self.cuts:
