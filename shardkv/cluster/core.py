@@ -12,7 +12,7 @@ from heapq import heappush
 from typing import TYPE_CHECKING
 
 from .effects import Connect, Disconnect, Effect, Follow, Level, Log, Send
-from .messages import COUNTER_NAMES, Header, Message
+from .messages import COUNTER_NAMES, Header, Message, Pong
 from .nodes import HANDSHAKE, MYSELF, PFAIL, Node, NodeId, pack_bitmap
 from .peers import Peer
 from .standing import Standing
@@ -216,6 +216,8 @@ class Core:
             self.view = self.view.follow(self.view.myself, primary)
         self.standing.forget()
         self.out.append(Follow(primary))
+        # In a large cluster most nodes would hear of it only much later: gossip does not tell who follows whom.
+        self.broadcast(Pong(self.header))
 
     @property
     def header(self) -> Header:
