@@ -136,7 +136,7 @@ def local(engine: Engine, run: Running, command: Command, words: list[bytes]) ->
         return None
     refusal = engine.route_keys(run.session, command, words)
     if refusal is not None:
-        if refusal.code == "CLUSTERDOWN":
+        if refusal.text.startswith("CLUSTERDOWN The cluster is down"):
             return _DOWN_READ_ONLY if "read commands" in refusal.text else _DOWN
         return _FOREIGN
     if run.flags & (ScriptFlags.COMPATIBLE | ScriptFlags.ALLOW_CROSS_SLOT_KEYS):

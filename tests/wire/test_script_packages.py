@@ -131,6 +131,54 @@ assert [next(ids) for _ in range(3)] == [1, 2, 3]
 """
 
 
+BULLMQ = """
+import asyncio, sys
+from bullmq import FlowProducer, Queue, Worker
+
+options = {"connection": {"host": "127.0.0.1", "port": int(sys.argv[1])}}
+
+async def talk():
+    queue = Queue("work", options)
+    seen = []
+    jobs = [await queue.add("plain", {"number": number}) for number in range(10)]
+    await queue.add("urgent", {"number": 10}, {"priority": 1})
+    await queue.add("later", {"number": 11}, {"delay": 50})
+    await queue.addBulk([{"name": "bulk", "data": {"number": number}} for number in (12, 13)])
+    await queue.add("fails", {"number": 14}, {"attempts": 2})
+    flow = FlowProducer(options["connection"])
+    tree = await flow.add({
+        "name": "parent", "queueName": "work", "data": {"number": 15},
+        "children": [{"name": "child", "queueName": "work", "data": {"number": 16}}],
+    })
+    counts = await queue.getJobCounts("waiting", "prioritized", "delayed", "waiting-children")
+    assert sum(counts.values()) == 17, counts
+    async def work(job, token):
+        if job.name == "fails" and job.attemptsMade < 1:
+            raise ValueError("once")
+        seen.append(job.data["number"])
+        return job.data["number"]
+    worker = Worker("work", work, options)
+    for _ in range(1000):
+        if len(seen) == 17:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        raise AssertionError(seen)
+    await worker.close(True)
+    assert sorted(seen) == list(range(17))
+    assert seen.index(16) < seen.index(15)
+    assert await queue.getCompletedCount() == 17
+    assert await queue.getFailedCount() == 0
+    await queue.pause()
+    assert await queue.isPaused()
+    await queue.obliterate(force=True)
+    await flow.close()
+    await queue.close()
+
+asyncio.run(talk())
+"""
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -139,6 +187,7 @@ assert [next(ids) for _ in range(3)] == [1, 2, 3]
         pytest.param(RQ, id="rq"),
         pytest.param(DRAMATIQ, id="dramatiq"),
         pytest.param(POTTERY, id="pottery"),
+        pytest.param(BULLMQ, id="bullmq"),
     ],
 )
 def test_a_published_package_works_unchanged(node: Node, program: str) -> None:
