@@ -8,7 +8,7 @@ functions, as for requests; a script of a plain session on a calm node, whose fl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ..commands.flags import Flags
 from ..commands.session import Session
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
 _BULK, _INTEGER, _STATUS = b"$:+"
 _INTEGERS: Final = {reply: value for value, reply in enumerate(INTEGER)}
-_FOR_EVER: Final = float("inf")
 _NONE: Final[dict[bytes, Any]] = {}
 
 
-def _nobody_hears() -> None:
-    """Nothing runs that could be urged."""
+class Urged(Protocol):
+    """An interpreter that is told that its script has taken long."""
+
+    def urge(self) -> None:
+        """Look at the clock at once."""
 
 
 _NOT_NOW: Final = ReplyError("ERR Commands can only be called while a script is running")
@@ -166,15 +168,14 @@ class ScriptCalls:
         self._count = 0
         self._usable: dict[bytes, Shortcut] = {}
         self.running: Running | None = None
-        self.urge: Callable[[], None] = _nobody_hears  #: of the interpreter that is running
-        self._patience = 0.0
+        self.urged: Urged | None = None  #: the interpreter that is running
 
-    def begin(self, run: Running, urge: Callable[[], None]) -> None:
+    def begin(self, run: Running, urged: Urged) -> None:
         """A script begins to run."""
         self.running = run
-        self.urge = urge
-        self._patience = self._engine.config.busy_reply_threshold / 1000 or _FOR_EVER
-        self.speak(resp3=False)
+        self.urged = urged
+        if run.free and not run.read_only:
+            self._usable = self._engine.short_way.shortcuts
 
     def speak(self, resp3: bool) -> None:
         """The protocol in which the script is answered; twins speak RESP2."""
@@ -247,9 +248,11 @@ class ScriptCalls:
 
     def _mind_the_time(self) -> None:
         """Commands run outside of Lua, where no hook counts."""
-        run = self.running
-        if run is not None and self._engine.stopwatch() - run.started > self._patience:
-            self.urge()
+        run, engine = self.running, self._engine
+        threshold = engine.config.busy_reply_threshold
+        if run is not None and threshold and (engine.stopwatch() - run.started) * 1000 > threshold:
+            assert self.urged is not None
+            self.urged.urge()
 
     def answer(self, reply: bytes) -> Any:
         """The reply of a twin as a plain value."""

@@ -31,6 +31,7 @@ _NO_SCRIPT: Final = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
 _MASTER_DOWN: Final = ReplyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
 _LEVELS: Final = ("debug", "verbose", "notice", "warning")
 _SHA_LENGTH: Final = 40
+_FEW: Final = {b"%d" % count: count for count in range(10)}
 
 
 def _versions() -> dict[bytes, bytes | int]:
@@ -179,7 +180,7 @@ class Scripts:
         run.free = session.plain and engine.calm and engine.cluster is None
         outer = session.last_command
         ctx.effects = []
-        self._calls.begin(run, sandbox.urge)
+        self._calls.begin(run, sandbox)
         try:
             reply = sandbox.run(function, run.name, run.words[3:], keys, session.resp3)
         finally:
@@ -251,7 +252,7 @@ class Scripts:
         run = RunningFunction(name, [], session, engine.stopwatch(), ScriptFlags.NONE, read_only=True)
         run.library = library
         run.patient = patient
-        self._calls.begin(run, sandbox.urge)
+        self._calls.begin(run, sandbox)
         try:
             sandbox.load_library(function)
         finally:
@@ -293,9 +294,11 @@ class Scripts:
 
 def _key_count(words: list[bytes]) -> int:
     """The number of keys in a request. Raises ReplyError."""
-    word = words[2]
-    keys = 1 if word == b"1" else parse_int(word)
-    _check_keys(keys, words)
+    keys = _FEW.get(words[2])
+    if keys is None:
+        keys = parse_int(words[2])
+    if not 0 <= keys <= len(words) - 3:
+        _check_keys(keys, words)
     return keys
 
 

@@ -508,13 +508,19 @@ function replaced.gmatch(s, p)
     return natives.gmatch(s, p)
   end
   local m, i = matcher(s, facts), 1
-  return function()
+  local function following()
     local from, ends = search(m, facts, i)
     if not from then
-      return nil
+      return {}, 0
     end
     i = ends > from and ends or ends + 1
-    local found, count = captures(m, from, ends, true)
+    return captures(m, from, ends, true)
+  end
+  return function()
+    local fine, found, count = pcall(following)
+    if not fine then
+      complain(found, "gmatch", 0)
+    end
     return unpack(found, 1, count)
   end
 end

@@ -607,6 +607,11 @@ local function one_line(text)
   return (gsub(text, "[\r\n]", " "))
 end
 
+--- The same for a text that goes through a C string, which ends at a zero.
+local function one_c_line(text)
+  return one_line((gsub(text, "%z.*", "")))
+end
+
 local function pairs_of(out, n, t, resp3, depth, with_values)
   local count, at = 0, n + 1
   n = at
@@ -630,12 +635,12 @@ end
 local function encode_table(out, n, t, resp3, depth)
   local field = rawget(t, "err")
   if type(field) == "string" then
-    out[n + 1] = "-" .. one_line(field) .. CRLF
+    out[n + 1] = "-" .. one_c_line(field) .. CRLF
     return n + 1
   end
   field = rawget(t, "ok")
   if type(field) == "string" then
-    out[n + 1] = "+" .. one_line(field) .. CRLF
+    out[n + 1] = "+" .. one_c_line(field) .. CRLF
     return n + 1
   end
   field = rawget(t, "double")
@@ -747,6 +752,7 @@ local function finish(ok, result, resp3)
   elseif type(text) ~= "string" then
     text = "ERR unknown error"
   end
+  text = gsub(text, "%z.*", "")  -- to C it ends at a zero
   local line = rawget(result, "line")
   return true, nil, text, rawget(result, "source"), type(line) == "number" and tostring(line) or nil,
     rawget(result, "ignore_error_stats_update") == true

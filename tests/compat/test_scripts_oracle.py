@@ -85,9 +85,11 @@ scalars = st.one_of(st.none(), st.booleans(), numbers, strings)
 def special(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Tables that mean something: statuses, errors, and the types of RESP3, some of them misused."""
     return st.one_of(
-        st.sampled_from([b"ok", b"err", b"big_number", b"double", b"map", b"set", b"verbatim_string"]).flatmap(
+        st.sampled_from([b"ok", b"err", b"big_number", b"map", b"set", b"verbatim_string"]).flatmap(
             lambda name: st.fixed_dictionaries({name: st.one_of(strings, st.integers(0, 9).map(float), inner)})
         ),
+        # Doubles that have the same digits in 7.0, which shows 17 of them, and later, where the shortest form counts.
+        st.fixed_dictionaries({b"double": st.one_of(strings, st.integers(-4000, 4000).map(lambda n: n / 4))}),
         st.fixed_dictionaries({b"map": st.dictionaries(strings, inner, max_size=1)}),
         st.fixed_dictionaries({b"set": st.dictionaries(strings, st.just(True), max_size=1)}),
         st.fixed_dictionaries(
