@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -14,15 +15,18 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Credentials (``user`` counts only with a ``password``) and the longest wait for one answer, in seconds."""
+    """Credentials (``user`` counts only with a ``password``), the longest wait for one answer, in seconds, and how to
+    speak TLS, if at all."""
 
     password: str | None = None
     user: str | None = None
     timeout: float = 5.0
+    tls: ssl.SSLContext | None = None
 
 
 def access_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Adds --password, --user and --timeout to a click command, which gets them as one ``access: Access``."""
+    """Adds --password, --user, --timeout and the options of TLS to a click command, which gets them as one ``access:
+    Access``."""
 
     @click.option(
         "-a",
@@ -41,11 +45,43 @@ def access_options(command: Callable[..., R]) -> Callable[..., R]:
         metavar="SECONDS",
         help="Longest wait for one answer of one node.",
     )
+    @click.option("--tls", is_flag=True, help="Speak TLS; the ports given are those for it.")
+    @_file_option("--cacert", "The authorities to trust, in one file; else those of the system.")
+    @_file_option("--cert", "The certificate to show, if the nodes want one.")
+    @_file_option("--key", "Its key.")
     @wraps(command)
-    def with_access(*args: Any, password: str | None, user: str | None, timeout: float, **options: Any) -> R:
-        return command(*args, access=Access(password or None, user, timeout), **options)
+    def with_access(
+        *args: Any,
+        password: str | None,
+        user: str | None,
+        timeout: float,
+        tls: bool,
+        cacert: str | None,
+        cert: str | None,
+        key: str | None,
+        **options: Any,
+    ) -> R:
+        context = tls_context(cacert, cert, key) if tls else None
+        return command(*args, access=Access(password or None, user, timeout, context), **options)
 
     return with_access
+
+
+def _file_option(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(name, type=click.Path(exists=True, dir_okay=False), metavar="FILE", help=text)
+
+
+def tls_context(cacert: str | None, cert: str | None, key: str | None) -> ssl.SSLContext:
+    """What the files make possible. As with redis-cli the authority counts and not the host's name, for clusters are
+    made of addresses. Raises UsageError."""
+    try:
+        context = ssl.create_default_context(cafile=cacert)
+        context.check_hostname = False
+        if cert is not None:
+            context.load_cert_chain(cert, key)
+    except OSError as error:
+        raise click.UsageError(f"TLS: {getattr(error, 'reason', None) or error}") from error
+    return context
 
 
 def json_option(command: Callable[..., R]) -> Callable[..., R]:

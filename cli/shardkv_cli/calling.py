@@ -100,7 +100,7 @@ def import_keys(
         seen = run(lambda: look(address, access))
         heads = primaries_of(seen)
         owners = {slot: node for node in heads for slot in slots_of(node)}
-        outside = Access(from_password, None, access.timeout + MIGRATE_TIMEOUT_MS / 1000)
+        outside = Access(from_password, None, access.timeout + MIGRATE_TIMEOUT_MS / 1000, access.tls)
 
         async def examine() -> int:
             async with connect(source, outside) as client:

@@ -7,12 +7,14 @@ error reply is the end of the matter. What the network does wrong is a ``Failure
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import hiredis
 import trio
+from shardkv_node.tls import Stream, plain
 
 from shardkv.errors import ReplyError
 
@@ -33,7 +35,7 @@ AT_ONCE = 100
 class Client:
     """A connection to one node; made by ``connect``."""
 
-    def __init__(self, address: Address, stream: trio.SocketStream, timeout: float) -> None:
+    def __init__(self, address: Address, stream: Stream, timeout: float) -> None:
         self.address = address
         self.timeout = timeout
         self._stream = stream
@@ -42,7 +44,7 @@ class Client:
     @property
     def ip(self) -> str:
         """The address that the name of the host stood for when we connected: what CLUSTER MEET must be given."""
-        return str(self._stream.socket.getpeername()[0])
+        return str(plain(self._stream).socket.getpeername()[0])
 
     async def call(self, *words: str | int | bytes) -> Reply:
         """Sends one request and gives its reply, even an error. Raises Failure when no answer comes in time."""
@@ -109,7 +111,7 @@ class Client:
                 if got == size:
                     return size
                 with trio.fail_after(self.timeout):
-                    data = await self._stream.receive_some(READ_SIZE)
+                    data = bytes(await self._stream.receive_some(READ_SIZE))
                 if not data:
                     raise trio.BrokenResourceError
         except trio.TooSlowError:
@@ -140,7 +142,7 @@ class Client:
             reply: Any = self._reader.gets()
             if reply is not False:  # False: not enough bytes yet; RESP2 has no boolean that could be meant
                 return reply  # type: ignore[no-any-return]
-            data = await self._stream.receive_some(READ_SIZE)
+            data = bytes(await self._stream.receive_some(READ_SIZE))
             if not data:
                 raise trio.BrokenResourceError
             self._reader.feed(data)
@@ -151,11 +153,13 @@ async def connect(address: Address, access: Access) -> AsyncIterator[Client]:
     """An authenticated ``Client`` for the length of the block. Raises Failure when there is no way in."""
     try:
         with trio.fail_after(access.timeout):
-            stream = await trio.open_tcp_stream(address.host, address.port)
+            stream = await _opened(address, access)
     except trio.TooSlowError:
         raise Failure(f"{address} cannot be reached: no answer within {access.timeout:g} s") from None
     except OSError as error:
         raise Failure(f"{address} cannot be reached: {why(error)}") from None
+    except trio.BrokenResourceError as error:
+        raise Failure(f"{address} cannot be reached by TLS: {why(error)}") from None
     client = Client(address, stream, access.timeout)
     try:
         if access.password is not None:
@@ -166,6 +170,19 @@ async def connect(address: Address, access: Access) -> AsyncIterator[Client]:
         await client.aclose()
 
 
+async def _opened(address: Address, access: Access) -> Stream:
+    stream = await trio.open_tcp_stream(address.host, address.port)
+    if access.tls is None:
+        return stream
+    secure = trio.SSLStream(stream, access.tls, server_hostname=address.host)
+    try:
+        await secure.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return secure
+
+
 def why(error: BaseException) -> str:
     """The bare reason inside an OSError, which trio wraps once for every address that it has tried."""
     while True:
@@ -173,6 +190,8 @@ def why(error: BaseException) -> str:
         if inner is None:
             break
         error = inner
+    if isinstance(error, ssl.SSLError):
+        return str(getattr(error, "reason", None) or error).lower().replace("_", " ")
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
         return os.strerror(error.errno).lower()
     return (getattr(error, "strerror", None) or str(error)).lower()  # names that cannot be resolved

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from shardkv.errors import ReplyError
 
@@ -38,7 +39,7 @@ class Mover:
         self.keys = 0
 
     async def __aenter__(self) -> Mover:
-        patient = Access(self._access.password, self._access.user, self._access.timeout + MIGRATE_TIMEOUT_MS / 1000)
+        patient = replace(self._access, timeout=self._access.timeout + MIGRATE_TIMEOUT_MS / 1000)
         for node in self._nodes:
             client = await self._stack.enter_async_context(connect(node.address, patient))
             self._clients[node.line.id] = client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -249,6 +250,19 @@ def test_without_its_files_a_node_does_not_start(authority: Authority, left_out:
     node.stop()
 
 
+def admin(authority: Authority, *words: str) -> str:
+    """What shardkv-admin says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "shardkv_cli.admin", *words],
+        cwd=authority.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
 def test_a_cluster_speaks_tls_everywhere(cluster_nodes: Callable[..., list[Node]], authority: Authority) -> None:
     ports = [free_port() for _ in range(3)]
     nodes = [
@@ -259,10 +273,15 @@ def test_a_cluster_speaks_tls_everywhere(cluster_nodes: Callable[..., list[Node]
         )
     ]
     context = authority.client()
-    made = Secure(nodes[0], ports[0], authority).cli(
-        "--cluster", "create", *(f"127.0.0.1:{port}" for port in ports), "--cluster-yes"
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    assert "cannot be reached by TLS: certificate verify failed" in admin(
+        authority, "create-cluster", "--tls", *addresses
     )
-    assert "[OK] All 16384 slots covered." in made
+    files = ("--tls", "--cacert", "ca.pem", "--cert", "client.pem", "--key", "client.key")
+    admin(authority, "create-cluster", *files, "--yes", *addresses)
+    assert "16384" in admin(authority, "check", *files, addresses[0])
+    checked = Secure(nodes[0], ports[0], authority).cli("--cluster", "check", addresses[0])
+    assert "[OK] All 16384 slots covered." in checked
     with Client("127.0.0.1", ports[0], tls=context) as first:
         wait_for(lambda: b"cluster_state:ok" in first.raw("CLUSTER", "INFO"), 60.0)
         assert f":{ports[1]}@{ports[1] + 10000} master" in first.raw("CLUSTER", "NODES").decode()
