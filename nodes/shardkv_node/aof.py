@@ -240,13 +240,11 @@ class AppendOnly:
         state.enabled = state.awaiting_base = state.scheduled = False
 
     def begin_anew(self) -> None:
-        """All data were replaced by others (a replica's full synchronisation): the log begins with them."""
+        """All data were replaced by others (a replica's full synchronisation): the log begins with them, as soon as
+        there can be a child."""
         if self.state.enabled:
             self._switch_off()
-            try:
-                self._switch_on()
-            except ReplyError:
-                pass  # the log of the node has it, and INFO says that there is no AOF
+            self.state.enabled = self.state.awaiting_base = self.state.scheduled = True
 
     def _end_child(self) -> None:
         running = self._children.running
@@ -296,9 +294,9 @@ class AppendOnly:
         manifest = folder.manifest.with_increment()
         assert manifest.current is not None
         path = folder.path(manifest.current)
-        self.writer.commit(force=True)
-        if self.state.write_fault:
-            raise OSError(errno.EIO, f"the log cannot be written: {self.state.write_fault}")
+        # What comes in the next file must not be on disk without what comes before it.
+        if not self.writer.sync_now():
+            raise OSError(errno.EIO, f"the log cannot be written: {self.state.write_fault or self.state.sync_fault}")
         self._disk.close(self._disk.open_to_append(path))
         try:
             folder.store(manifest)
