@@ -91,7 +91,7 @@ wire-long: setup tools ## the wire tests that take minutes
 
 .PHONY: faults
 faults: setup tools ## nodes that crash at every step of their work on files, and what a cluster loses by a fault beside Redis Cluster (minutes)
-	$(PYTEST) -m long tests/faults $(ARGS)
+	$(PYTEST) -m long tests/faults tests/unit $(ARGS)
 	$(BIN)/python -m tests.faults
 
 .PHONY: bench

@@ -7,6 +7,7 @@ import click
 from .backup import backup, restore
 from .calling import call, import_keys
 from .check import check
+from .check_aof import check_aof
 from .check_rdb import check_rdb
 from .create import create_cluster
 from .fix import fix
@@ -42,6 +43,7 @@ VERBS = (
     backup,
     restore,
     import_keys,
+    check_aof,
     check_rdb,
     rdb,
 )

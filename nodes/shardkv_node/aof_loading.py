@@ -159,9 +159,8 @@ class _Commands:
             self._carry_out(reader.feed(data))
             yield self._loader.loaded + reader.offset
             data = file.read(STEP_BYTES)
-        runs, whole = reader.finish()
-        self._carry_out(runs)
-        if whole and self._transaction_at is None:
+        self._carry_out(reader.held_back())
+        if reader.finish() and self._transaction_at is None:
             return
         if not self._last:
             raise AofFault(reader.offset, "the file ends within a command, and is not the last one")

@@ -20,8 +20,8 @@ def _read(data: bytes, step: int = 0) -> tuple[list[list[bytes]], int, bool]:
     runs: list[Run] = []
     for at in range(0, len(data), step or len(data) or 1):
         runs += reader.feed(data[at : at + step] if step else data)
-    more, whole = reader.finish()
-    return [words for run in runs + more for words in run.commands], reader.offset, whole
+    runs += reader.held_back()
+    return [words for run in runs for words in run.commands], reader.offset, reader.finish()
 
 
 def _database(index: int) -> Database:

@@ -67,9 +67,12 @@ class AofReader:
         self.offset = offset
         self._rest = b""
         self._need = 0
+        self._fault: AofFault | None = None  #: what stands behind the commands that were given
 
     def feed(self, data: bytes) -> list[Run]:
-        """The commands that ``data`` completes. Raises AofFault."""
+        """The commands that ``data`` completes. Raises AofFault once all before the fault was given."""
+        if self._fault is not None:
+            raise self._fault
         rest = self._rest + data if self._rest else data
         if len(rest) < self._need:
             self._rest = rest
@@ -84,7 +87,8 @@ class AofReader:
                 except Torn:
                     break
                 except AofFault as fault:
-                    raise AofFault(self.offset + fault.offset, fault.reason) from None
+                    self._fault = AofFault(self.offset + fault.offset, fault.reason)
+                    break
                 commands, size = [words] if words else [], end - at
             runs.append(Run(self.offset + at, commands))
             at += size
@@ -92,15 +96,21 @@ class AofReader:
         self.offset += at
         # What is large is not looked at again for every piece that comes.
         self._need = 2 * len(self._rest) if len(self._rest) > _SMALL else 0
+        if self._fault is not None and not runs:
+            raise self._fault
         return runs
 
-    def finish(self) -> tuple[list[Run], bool]:
-        """No more will come: the commands that are left, and whether the file ends where a command ends. Raises
-        AofFault if what is there is no torn tail."""
+    def held_back(self) -> list[Run]:
+        """No more will come: the commands in what was not looked at yet. Raises AofFault as ``feed``."""
         self._need = 0
-        runs = self.feed(b"")
+        return self.feed(b"")
+
+    def finish(self) -> bool:
+        """Whether the file ends where a command ends. Raises AofFault if what is there is no torn tail."""
+        if self._fault is not None:
+            raise self._fault
         if not self._rest:
-            return runs, True
+            return True
         later = whole_commands_behind(self._rest)
         if later is not None:
             raise AofFault(
@@ -108,7 +118,7 @@ class AofReader:
                 "a command is longer than the file, though whole commands follow it, "
                 f"the first at offset {self.offset + later}",
             )
-        return runs, False
+        return False
 
 
 def _cut_fast(data: bytes) -> tuple[list[list[bytes]], int]:
