@@ -377,7 +377,10 @@ class AppendOnly:
         try:
             if state.awaiting_base:
                 self._name_increment(manifest)
-            folder.store(manifest)
+            if manifest.current is None:
+                folder.keep_base_only(manifest)
+            else:
+                folder.store(manifest)
         except OSError:
             self._try_delete(base)
             raise

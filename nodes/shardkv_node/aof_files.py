@@ -88,6 +88,13 @@ class AofFolder:
         self._disk.replace(self.path(manifest.file_name), to_bytes(str(manifest)))
         self.manifest = manifest
 
+    def keep_base_only(self, manifest: Manifest) -> None:
+        """Make a manifest without a file to append to the one on disk, and delete what is no longer needed at once."""
+        outdated = manifest.history
+        self.store(manifest.without_history())
+        for part in outdated:
+            self._delete(self.path(part))
+
     def drop_history(self) -> None:
         """Delete what is no longer needed. What cannot be deleted is tried again the next time."""
         outdated = self.manifest.history

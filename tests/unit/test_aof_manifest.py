@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shardkv.persist.aof.manifest import Manifest, ManifestFault, parse
+from shardkv.persist.aof.manifest import Manifest, ManifestFault, parse, read
 
 NAME = "appendonly.aof"
 TEXT = (
     "file appendonly.aof.2.base.rdb seq 2 type b\n"
+    "file appendonly.aof.1.base.rdb seq 1 type h\n"
     "file appendonly.aof.1.incr.aof seq 1 type h\n"
     "file appendonly.aof.2.incr.aof seq 2 type i\n"
     "file appendonly.aof.3.incr.aof seq 3 type i\n"
@@ -68,6 +69,9 @@ def test_a_rewrite_while_nothing_is_recorded_keeps_the_base_alone() -> None:
         ("file ../a seq 1 type b\n", "line 1: a file can't be a path, just a filename"),
         ("file a seq x type b\n", "line 1: it does not give a file, its sequence and its type"),
         ("file a seq 0 type b\n", "line 1: it does not give a file, its sequence and its type"),
+        ("file a seq 1 file b type i\n", "line 1: it says the same thing twice"),
+        ("file a.1.incr.aof seq 1 type h\n", "a.1.incr.aof can't be of type h: it is newer"),
+        ("file a.2.incr.aof seq 2 type h\nfile a.1.incr.aof seq 1 type i\n", "a.2.incr.aof can't be of type h"),
         ("file a seq 1\n", "line 1: it does not give a file, its sequence and its type"),
         ("file a seq 1 type z\n", "line 1: there are no files of type z"),
         ("file a seq\n", "line 1: it is not made of pairs of words"),
@@ -79,3 +83,17 @@ def test_a_rewrite_while_nothing_is_recorded_keeps_the_base_alone() -> None:
 def test_what_is_no_manifest_says_where_and_why(text: str, reason: str) -> None:
     with pytest.raises(ManifestFault, match=f"^{reason}"):
         parse(text, NAME)
+
+
+def test_no_flipped_bit_makes_another_log_of_the_files_that_are_there() -> None:
+    text = str(Manifest(NAME).with_base(preamble=True).with_increment().with_increment())
+    whole = [part.name for part in parse(text, NAME).parts]
+    for bit in range(8 * len(text)):
+        damaged = bytearray(text.encode())
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            parts = read(bytes(damaged), NAME).parts
+        except ManifestFault:
+            continue
+        names = [part.name for part in parts]
+        assert names == whole or set(names) - set(whole), bytes(damaged)  # as it was, or a file that is not there

@@ -20,6 +20,8 @@ BASE: Final = "b"
 INCREMENT: Final = "i"
 HISTORY: Final = "h"
 
+_INCREMENT_SUFFIX: Final = ".incr.aof"
+
 
 class ManifestFault(ValueError):
     """A manifest cannot be understood; ``str()`` says where and why."""
@@ -78,7 +80,7 @@ class Manifest:
     def with_increment(self) -> Manifest:
         """Another file to append to."""
         sequence = self.increment_sequence + 1
-        part = Part(f"{self.name}.{sequence}.incr.aof", sequence, INCREMENT)
+        part = Part(f"{self.name}.{sequence}{_INCREMENT_SUFFIX}", sequence, INCREMENT)
         return replace(self, increments=(*self.increments, part), increment_sequence=sequence)
 
     def with_base(self, *, preamble: bool) -> Manifest:
@@ -129,6 +131,7 @@ def parse(text: str, name: str) -> Manifest:
             increments.append(part)
     if base is None and not increments and not history:
         raise ManifestFault("it is empty")
+    _refuse_young_history(history, increments)
     return Manifest(
         name,
         base,
@@ -137,6 +140,16 @@ def parse(text: str, name: str) -> Manifest:
         0 if base is None else base.sequence,
         increments[-1].sequence if increments else 0,
     )
+
+
+def _refuse_young_history(history: list[Part], increments: list[Part]) -> None:
+    """What is no longer needed is older than what is, and a base went with it. (One flipped bit makes ``h`` of ``i``,
+    and what is ``h`` is deleted.)"""
+    oldest = increments[0].sequence if increments else 0
+    outdated = [part for part in history if part.name.endswith(_INCREMENT_SUFFIX)]
+    for part in outdated:
+        if part.sequence >= oldest or len(outdated) == len(history):
+            raise ManifestFault(f"{part.name} can't be of type {HISTORY}: it is newer than what is still needed")
 
 
 def _parts(text: str) -> Iterator[tuple[int, Part]]:
@@ -156,6 +169,8 @@ def _part(line: str, number: int) -> Part:
     words = split_words(line)
     if not words or len(words) % 2:
         raise ManifestFault(f"line {number}: it is not made of pairs of words")
+    if len({word.lower() for word in words[::2]}) * 2 != len(words):
+        raise ManifestFault(f"line {number}: it says the same thing twice")
     said = {key.lower(): value for key, value in zip(words[::2], words[1::2], strict=True)}
     name, sequence, kind = said.get("file", ""), said.get("seq", ""), said.get("type", "")
     if not name or not sequence.isascii() or not sequence.isdigit() or int(sequence) < 1 or not kind:
