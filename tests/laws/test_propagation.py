@@ -30,7 +30,7 @@ class Follower:
 
     def __init__(self, leader: EngineClient) -> None:
         self.leader = leader
-        self.client = EngineClient(config=_config())
+        self.client = EngineClient(config=config())
         self.refused: list[tuple[list[bytes], bytes]] = []
         leader.engine.sinks.append(self.take)
 
@@ -44,13 +44,15 @@ class Follower:
             self.refused.append((words, reply))
 
 
-def _config() -> Config:
+def config() -> Config:
+    """Options of an engine whose data are looked into."""
     config = Config()
     config.assign(Config.options["enable-debug-command"], "yes")
     return config
 
 
-def _play(drawn: Drawn, leader: EngineClient, rng: Random) -> None:
+def play(drawn: Drawn, leader: EngineClient, rng: Random) -> None:
+    """Carry out a sequence while time passes."""
     clients = [leader, leader.other()]
     for name, value in drawn.setup.options.items():
         leader("CONFIG", "SET", name, value)
@@ -75,7 +77,7 @@ def _restore(client: EngineClient, rng: Random) -> None:
         client.raw("RESTORE", rng.choice(ALL_KEYS), ttl, payload, *more)
 
 
-def _state(engine: Any) -> dict[tuple[int, bytes], Any]:
+def state(engine: Any) -> dict[tuple[int, bytes], Any]:
     """Everything that a key is, in a form that can be compared."""
     looking = EngineClient(engine)
     found: dict[tuple[int, bytes], Any] = {}
@@ -92,7 +94,7 @@ def _more(value: Any) -> Any:
     """What the digest does not tell. When a consumer was last seen, and how often something was delivered to it again,
     is told to nobody, as in Redis; nor that there is one, before it gets something."""
     if isinstance(value, HashValue):
-        return None if value.times is None else dict(value.times.items())
+        return dict(value.times.items()) if value.times else None
     if isinstance(value, StreamValue):
         groups = {
             name: (group.last_id, group.entries_read, {id: held.owner.name for id, held in group.pending.items()})
@@ -104,13 +106,13 @@ def _more(value: Any) -> Any:
 
 @given(st.integers(0, 1 << 32))
 def test_what_is_propagated_makes_another_engine_equal(number: int) -> None:
-    leader = EngineClient(config=_config())
+    leader = EngineClient(config=config())
     follower = Follower(leader)
-    _play(draw(EVERY, f"law:{number}", 120), leader, Random(number))
+    play(draw(EVERY, f"law:{number}", 120), leader, Random(number))
     # What has expired unnoticed is there still on both sides: the primary decides when it goes.
     for engine in (leader.engine, follower.client.engine):
         engine.begin(leader.now, obeying=True)
-    ours, theirs = _state(leader.engine), _state(follower.client.engine)
+    ours, theirs = state(leader.engine), state(follower.client.engine)
     different = {
         key: (ours.get(key), theirs.get(key)) for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)
     }
