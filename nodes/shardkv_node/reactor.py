@@ -178,7 +178,7 @@ class Reactor:
         wait = 0.0
         stream = self._stream
         while True:
-            ready = poll(0.0 if self._postponed or stream else wait)
+            ready = poll(0.0 if self._postponed else wait)
             if not (ready or self._postponed):
                 if stream:
                     self._let_stream_flow()
@@ -212,8 +212,8 @@ class Reactor:
                 return
 
     def _let_stream_flow(self) -> None:
-        """Send replicas what has been written: as soon as no client has anything to ask, and before other tasks have
-        their turn. Once a round would double the price of a write."""
+        """Send replicas what has been written: when no client has asked for anything for a millisecond, and before
+        other tasks have their turn. Once a round would double the price of a write."""
         self._engine.replication.flush()
         self._end_round()
 

@@ -121,8 +121,7 @@ class Replication:
 
     def _feed_run(self, database: Database, requests: list[list[bytes]]) -> None:
         """The same for several of one database."""
-        feed = self.history.stream.feed
-        self.history.offset += sum([feed(database, words) for words in requests])
+        self.history.offset += self.history.stream.feed_run(database, requests)
 
     def _feed_raw(self, data: bytes) -> None:
         self.history.offset += self.history.stream.add(data)

@@ -56,6 +56,24 @@ class Stream:
         self.pieces.append(data)
         return len(data)
 
+    def feed_run(self, database: Database, requests: list[list[bytes]]) -> int:
+        """The same for several that ran in one database, each standing for itself."""
+        try:
+            data = b"".join(
+                [
+                    b"*3\r\n%b%b%b%b%b%b\r\n"
+                    % (_FIRST[len(first)], first, _NEXT[len(second)], second, _NEXT[len(third)], third)
+                    for first, second, third in requests
+                ]
+            )
+        except (ValueError, IndexError):
+            return sum([self.feed(database, words) for words in requests])
+        if database.index != self.database:
+            self.database = database.index
+            data = select(database.index) + data
+        self.pieces.append(data)
+        return len(data)
+
     def add(self, data: bytes) -> int:
         """Bytes as they are (PING, GETACK); how many they are."""
         self.pieces.append(data)

@@ -75,6 +75,16 @@ def test_a_stream_selects_the_database_where_it_changes() -> None:
         b"*1\r\n$5\r\nMULTI\r\n*2\r\n$6\r\nSELECT\r\n$2\r\n12\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n"
     )
     assert stream.take() == b""
+    run = [[b"SET", b"k", b"v"], [b"SET", b"key" * 300, b"v"], [b"MSET", b"a", b"1", b"b", b"2"]]
+    for requests in ([run[0], run[0]], run):
+        size = stream.feed_run(one, requests)
+        whole = stream.take()
+        alone = Stream()
+        alone.database = 12
+        assert size == len(whole) == sum(alone.feed(one, words) for words in requests)
+        assert whole == alone.take()
+        stream.feed(two, [b"DEL", b"k"])
+        stream.take()
     stream.restart()
     stream.feed(two, [b"DEL", b"k"])
     assert stream.take().startswith(b"*2\r\n$6\r\nSELECT")
