@@ -26,6 +26,7 @@ from .peers import Peer
 RANK_STEP = 0.5
 """Seconds that a candidate waits for every sibling with more data than itself."""
 _SHORTEST_ROUND = 0.5
+_LONGEST_ROUND = 1.0
 _ASK_AGAIN = 0.2
 _COMPLAIN_EVERY = 10.0
 
@@ -138,7 +139,8 @@ def _reconsider(core: Core, candidacy: Candidacy) -> None:
 def _ask(core: Core, candidacy: Candidacy) -> None:
     candidacy.epoch = core.view.current_epoch + 1
     candidacy.asked_at = core.now
-    candidacy.gives_up_at = core.now + max(_SHORTEST_ROUND, core.settings.node_timeout / 2)
+    # Several primaries that die together have candidates who split the votes of one epoch: the next round comes soon.
+    candidacy.gives_up_at = core.now + min(max(_SHORTEST_ROUND, core.settings.node_timeout / 2), _LONGEST_ROUND)
     core.view = replace(core.view, current_epoch=candidacy.epoch)
     core.log("notice", f"Starting a failover election for epoch {candidacy.epoch}.")
     if core.view.nodes[candidacy.primary].flags & FAIL:
