@@ -98,6 +98,9 @@ def _check_link(core: Core, peer: Peer, timeout: float) -> None:
     elif peer.link is not None and core.now >= _link_stale_at(peer, timeout):
         core.cut(peer.link)
         peer.redial_at = core.now
+    elif peer.link_up and core.now >= peer.last_ping + timeout / 2:
+        # It speaks on its own link but has not answered on ours: perhaps the question was lost.
+        ping_lightly(core, peer)
 
 
 def _ping_due(core: Core, peer: Peer, timeout: float) -> float:
@@ -128,6 +131,8 @@ def _next_look(core: Core, node: Node, peer: Peer, timeout: float) -> float:
             moments.append(_ping_due(core, peer, timeout))
         else:
             moments.append(_link_stale_at(peer, timeout))
+            if peer.link_up:
+                moments.append(peer.last_ping + timeout / 2)
             if peer.id in partners(core):
                 # The answer will make the next question due before that.
                 moments.append(max(peer.last_ping, core.now) + timeout * RENEWAL)
