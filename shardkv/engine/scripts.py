@@ -1,8 +1,8 @@
 """Scripts and functions of one engine: EVAL and its kin, FCALL, SCRIPT, FUNCTION.
 
-There are two interpreters, as in Redis, each made when it is first used: one of EVAL's scripts, thrown away by SCRIPT
-FLUSH, and one of libraries, thrown away by FUNCTION FLUSH. What a script changes is propagated as what it did, never
-as the script.
+There are two interpreters, as in Redis, each made when it is first used: one of EVAL's scripts, and one of libraries.
+Scripts leave nothing behind in them, so SCRIPT FLUSH and FUNCTION FLUSH only have to drop what was compiled. What a
+script changes is propagated as what it did, never as the script.
 """
 
 from __future__ import annotations
@@ -163,9 +163,10 @@ class Scripts:
         return script.body
 
     def flush_scripts(self) -> None:
-        """SCRIPT FLUSH: the scripts go, and the interpreter with all that it holds."""
+        """SCRIPT FLUSH: the scripts go, and what was compiled of them."""
         self.cache.clear()
-        self._for_eval = None
+        if self._for_eval is not None:
+            self._for_eval.collect()
 
     # ---- running
 
@@ -263,9 +264,10 @@ class Scripts:
         return library.name
 
     def flush_functions(self) -> None:
-        """FUNCTION FLUSH: the libraries go, and the interpreter with all that it holds."""
+        """FUNCTION FLUSH: the libraries go, and what was compiled of them."""
         self.registry.clear()
-        self._for_functions = None
+        if self._for_functions is not None:
+            self._for_functions.collect()
 
     def library_codes(self) -> list[bytes]:
         """The sources of all libraries, for snapshots and FUNCTION DUMP."""

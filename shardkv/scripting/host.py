@@ -109,11 +109,15 @@ class Sandbox:
         self._lua.gccollect()
         return bool(self._lua.get_memory_used() + size + RESERVE <= limit)
 
+    def collect(self) -> None:
+        """What was compiled and is held by nobody any more goes."""
+        self._lua.gccollect()
+        self._collect_above = max(COLLECT_ABOVE, 2 * self._lua.get_memory_used())
+
     def _tidy(self) -> None:
         """Between two scripts: collect when there is much to collect."""
         if self._lua.get_memory_used() > self._collect_above:
-            self._lua.gccollect()
-            self._collect_above = max(COLLECT_ABOVE, 2 * self._lua.get_memory_used())
+            self.collect()
 
     # ---- code
 

@@ -77,6 +77,21 @@ def test_scripts_of_eval_are_forgotten_for_others_and_loaded_ones_are_not(kv: En
     assert "evicted_scripts:1\r\n" in kv("INFO", "stats")
 
 
+def test_flush_gives_the_memory_of_scripts_back(kv: EngineClient) -> None:
+    def held() -> int:
+        line = next(line for line in kv("INFO", "memory").splitlines() if line.startswith("used_memory_vm_eval:"))
+        return int(line.partition(":")[2])
+
+    kv("EVAL", "return 1", 0)
+    kv("SCRIPT", "FLUSH")
+    before = held()
+    for number in range(1000):
+        kv("SCRIPT", "LOAD", f"return redis.call('get', 'key:{number}')")
+    assert held() > before + 500_000
+    kv("SCRIPT", "FLUSH")
+    assert held() < before + 100_000
+
+
 # ---- errors
 
 
