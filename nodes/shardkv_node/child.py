@@ -146,7 +146,7 @@ class Children:
         gc.freeze()
         started = clock.stopwatch()
         try:
-            pid = _fork()
+            pid = fork()
         except OSError:
             os.close(hearing)
             os.close(telling)
@@ -240,7 +240,8 @@ def _read_rest(pipe: int) -> bytes:
         return b""
 
 
-def _fork() -> int:
+def fork() -> int:
+    """``os.fork``. Raises OSError."""
     with warnings.catch_warnings():
         # Worker threads exist only in the parent, and the child takes no lock that one of them could have held.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -252,8 +253,8 @@ def _be_child(work: Callable[[Report], None], report: Report, keep: set[int]) ->
     code = 1
     try:
         gc.disable()
-        _shed_signals()
-        _close_all_but(keep)
+        shed_signals()
+        close_all_but(keep)
         work(report)
         report.measure()
         code = 0
@@ -265,7 +266,7 @@ def _be_child(work: Callable[[Report], None], report: Report, keep: set[int]) ->
         os._exit(code)
 
 
-def _shed_signals() -> None:
+def shed_signals() -> None:
     """Signals are the node's business; what ends a child is SIGKILL, SIGTERM, or ``ABORT_SIGNAL``."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, ABORT_SIGNAL):
@@ -274,7 +275,7 @@ def _shed_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _close_all_but(keep: set[int]) -> None:
+def close_all_but(keep: set[int]) -> None:
     """Close every descriptor beyond the standard ones that is not in ``keep``."""
     try:
         held = [int(name) for name in os.listdir("/dev/fd")]

@@ -263,6 +263,10 @@ class Reactor:
                 self._drop(connection)
         self._end_round()
 
+    def connection_of(self, session: Session) -> Connection:
+        """The connection of a client that is served now."""
+        return self._by_session[session.id]
+
     def abandon_script(self) -> None:
         """The node stops: the running script ends, whatever it has done."""
         self._engine.scripts.overtime.abandon()

@@ -18,9 +18,11 @@ from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
 from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
+from shardkv.scripting.debugger import Conversation
 
 from . import clock, process, users
 from .child import Children
+from .debugging import Line, debug_in_a_fork
 from .disk import write_atomically
 from .listeners import ListenFault
 from .loading import LoadFault
@@ -258,6 +260,14 @@ class NodeWorld:
         self.reactor.serve_meanwhile()
         if self.stopping.is_set():
             self.reactor.abandon_script()
+
+    def debug_script(self, session: Session, work: Callable[[Conversation], bytes], *, forked: bool) -> bytes | None:
+        """See World."""
+        line = Line(self.reactor.connection_of(session))
+        if not forked:
+            return work(line)
+        debug_in_a_fork(line, work, self._log)
+        return None
 
     def sleep(self, seconds: float) -> None:
         """DEBUG SLEEP."""

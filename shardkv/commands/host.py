@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..replication.history import History
     from ..replication.primary import Primary, Replica
     from ..replication.replica import ReplicaLink
+    from ..scripting.debugger import Conversation
     from ..scripting.functions import Registry
     from .context import Context
     from .session import Blocked, Session
@@ -124,6 +125,10 @@ class World(Protocol):
 
     def serve_others(self) -> None:
         """A script runs for long: serve the clients that have sent something, all but the one that runs it."""
+
+    def debug_script(self, session: Session, work: Callable[[Conversation], bytes], *, forked: bool) -> bytes | None:
+        """A debugging session with a client: ``work`` talks with it, and returns the reply that comes last. ``forked``:
+        in a child, to which the client is left; None is returned here. Raises OSError if there can be no child."""
 
     def sleep(self, seconds: float) -> None:
         """Block the whole node (DEBUG SLEEP)."""

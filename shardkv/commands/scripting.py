@@ -179,6 +179,7 @@ def script_debug(ctx: Context, words: list[bytes]) -> Simple:
     mode = words[2].upper()
     if mode not in (b"YES", b"SYNC", b"NO"):
         raise ReplyError("ERR Use SCRIPT DEBUG YES/SYNC/NO")
-    if mode != b"NO":
-        raise ReplyError("ERR The debugger of scripts is not built")
+    if ctx.session.out:
+        raise ReplyError("ERR SCRIPT DEBUG must be called outside a pipeline")
+    ctx.session.script_debug = "" if mode == b"NO" else mode.decode()
     return OK

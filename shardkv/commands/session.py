@@ -76,6 +76,7 @@ class Session:
     no_evict: bool = False
     no_touch: bool = False
     monitoring: bool = False
+    script_debug: str = ""  #: how its scripts run under the debugger: YES (in a fork), SYNC, or not at all
     is_replica: bool = False
     is_primary: bool = False
     replica: Replica | None = None  #: what it has told of itself as one (REPLCONF), or is

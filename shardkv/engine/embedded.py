@@ -21,6 +21,8 @@ from .engine import Engine
 if TYPE_CHECKING:
     from random import Random
 
+    from ..scripting.debugger import Conversation
+
 
 class NoWorld:
     """Implements ``shardkv.commands.host.World`` for an engine that has none: what needs a process is refused."""
@@ -83,6 +85,10 @@ class NoWorld:
 
     def serve_others(self) -> None:
         """There is nobody else."""
+
+    def debug_script(self, session: Session, work: Callable[[Conversation], bytes], *, forked: bool) -> bytes | None:
+        """There is no connection to talk through."""
+        raise ReplyError("ERR Scripts of an embedded engine cannot be debugged")
 
     def sleep(self, seconds: float) -> None:
         """Nobody waits."""

@@ -169,6 +169,7 @@ class ScriptCalls:
         self._usable: dict[bytes, Shortcut] = {}
         self.running: Running | None = None
         self.urged: Urged | None = None  #: the interpreter that is running
+        self.last_refusal: ReplyError | None = None  #: what was not run, and why
 
     def begin(self, run: Running, urged: Urged) -> None:
         """A script begins to run."""
@@ -297,6 +298,7 @@ class ScriptCalls:
 
     def _refused(self, command: Command | None, refusal: ReplyError) -> ReplyError:
         """Count what is not run."""
+        self.last_refusal = refusal
         if command is not None:
             command.stats.rejected += 1
         self._engine.stats.error(refusal.code)

@@ -22,6 +22,7 @@ from ..scripting.shebang import ScriptFlags, checked_name, library_name, named_f
 from .overtime import Overtime
 from .propagation import EVERYBODY
 from .script_calls import Running, RunningFunction, ScriptCalls, is_stale
+from .script_debugging import ScriptDebugging
 
 if TYPE_CHECKING:
     from ..commands.context import Context
@@ -29,17 +30,10 @@ if TYPE_CHECKING:
 
 _NO_SCRIPT: Final = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
 _MASTER_DOWN: Final = ReplyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
+_UNCOMPILED: Final = "ERR Error compiling script (new function): "
 _LEVELS: Final = ("debug", "verbose", "notice", "warning")
 _SHA_LENGTH: Final = 40
 _FEW: Final = {b"%d" % count: count for count in range(10)}
-
-
-def _versions() -> dict[bytes, bytes | int]:
-    major, minor, patch = (int(part) for part in REDIS_VERSION.split("."))
-    return {
-        b"REDIS_VERSION": REDIS_VERSION.encode(),
-        b"REDIS_VERSION_NUM": major << 16 | minor << 8 | patch,
-    }
 
 
 class Scripts:
@@ -55,10 +49,20 @@ class Scripts:
         self.speak = self._calls.speak
         self.may_call = self._calls.may_call
         self.look = self.overtime.look
+        self.debugging = ScriptDebugging(engine, self, self._calls)
         self.cache = ScriptCache()
         self.registry = Registry()
         self._for_eval: Sandbox | None = None
         self._for_functions: Sandbox | None = None
+
+    @property
+    def versions(self) -> dict[bytes, bytes | int]:
+        """What scripts see of this node's version."""
+        major, minor, patch = (int(part) for part in REDIS_VERSION.split("."))
+        return {
+            b"REDIS_VERSION": REDIS_VERSION.encode(),
+            b"REDIS_VERSION_NUM": major << 16 | minor << 8 | patch,
+        }
 
     @property
     def running(self) -> Running | None:
@@ -71,7 +75,7 @@ class Scripts:
 
     def _sandbox(self, *, functions: bool) -> Sandbox:
         limit = self._engine.config.lua_memory_limit
-        return Sandbox(self, functions=functions, limit=limit, versions=_versions())
+        return Sandbox(self, functions=functions, limit=limit, versions=self.versions)
 
     @property
     def _evaluating(self) -> Sandbox:
@@ -111,6 +115,8 @@ class Scripts:
 
     def eval(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
         """EVAL and EVAL_RO."""
+        if ctx.session.script_debug:
+            return self.debugging.eval(ctx, words, read_only=read_only)
         keys = _key_count(words)
         script = self.cache.by_body(words[1])
         if script is None:
@@ -121,6 +127,8 @@ class Scripts:
         """EVALSHA and EVALSHA_RO."""
         if len(words[1]) != _SHA_LENGTH:
             raise _NO_SCRIPT
+        if ctx.session.script_debug:
+            raise ReplyError("ERR Please use EVAL instead of EVALSHA for debugging")
         keys = _key_count(words)
         script = self.cache.by_sha(words[1])
         if script is None:
@@ -130,8 +138,7 @@ class Scripts:
     def _add(self, body: bytes, *, kept: bool) -> Script:
         """Compile a script that is not known yet. Raises ReplyError."""
         flags, code = script_flags(body)
-        complaint = "ERR Error compiling script (new function): "
-        function = self._evaluating.compile(code, b"@user_script", complaint)
+        function = self._evaluating.compile(code, b"@user_script", _UNCOMPILED)
         script = Script(sha_of(body), body, flags, function, kept)
         self.cache.add(script)
         return script
@@ -141,6 +148,15 @@ class Scripts:
         if not script.compatible or self._engine.following:
             self._prepare(run)
         return self._run(ctx, run, self._for_eval or self._evaluating, script.function, keys)
+
+    def run_alone(self, ctx: Context, words: list[bytes], sandbox: Sandbox, *, read_only: bool) -> Any:
+        """The script in a request in an interpreter of its own; nothing is kept of it."""
+        keys = _key_count(words)
+        flags, code = script_flags(words[1])
+        function = sandbox.compile(code, b"@user_script", _UNCOMPILED)
+        run = Running(sha_of(words[1]).decode(), words, ctx.session, self._engine.stopwatch(), flags, read_only)
+        self._prepare(run)
+        return self._run(ctx, run, sandbox, function, keys)
 
     def load(self, body: bytes) -> bytes:
         """SCRIPT LOAD; the name. Raises ReplyError."""

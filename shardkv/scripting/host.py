@@ -19,6 +19,7 @@ from lupa.lua51 import LuaError, LuaRuntime
 
 from ..errors import ReplyError
 from .api import CONSTANTS, EVAL_ONLY, NAMES, Api
+from .debugger import Debugger
 from .failure import ScriptError
 from .libraries import install
 from .port import ScriptPort
@@ -37,6 +38,10 @@ DEPTH_MAX: Final = 7996
 
 _INT64: Final = 2**63
 _CHUNK: Final = b"=sandbox"
+
+
+def do_nothing() -> None:
+    """In place of ``Sandbox.urge``."""
 
 
 def no_attributes(obj: object, name: object, is_setting: bool) -> object:
@@ -74,7 +79,7 @@ class Sandbox:
             }
         )
         parts = self._load("sandbox.lua")(self._lua.table_from(self.api.functions()), self.api.raised, options)
-        self._compile, self._run, self._feed, self._load_library, self._urge = parts
+        self._compile, self._run, self._feed, self._load_library, self._urge, self._attach = parts
         self._prepare_references()
         self._lua.gccollect()
         self.set_limit(limit)
@@ -86,6 +91,11 @@ class Sandbox:
         """Make the slots that tables and functions take while Python holds them, and give them back."""
         held = [self._lua.table_from([]) for _ in range(REFERENCES)]
         held.clear()
+
+    def attach(self, debugger: Debugger) -> None:
+        """From now on this interpreter belongs to a debugging session."""
+        self._attach(self._load("debugger.lua"), self._lua.table_from(debugger.functions()))
+        self.urge = do_nothing  # type: ignore[method-assign]  # nobody else waits, and the hook is the debugger's
 
     # ---- memory
 

@@ -66,6 +66,7 @@ local function look()
   end
 end
 
+local debugging, browse  -- the debugger's hook on lines, and after how many instructions it is called besides
 local protect  -- below: the only function that goes on when a script is doomed
 
 function hook()
@@ -393,12 +394,20 @@ local function resumed(ok, e, ...)
   return ok, e, ...
 end
 
+local function watch(thread)
+  if debugging then
+    sethook(thread, debugging, "l", browse)
+  else
+    sethook(thread, hook, "", heavy and COUNT_HEAVY or COUNT)
+  end
+end
+
 function threads.create(f)
   local ok, thread = native_pcall(native_create, f)
   if not ok then
     complain(thread, "create", 0)
   end
-  sethook(thread, hook, "", heavy and COUNT_HEAVY or COUNT)
+  watch(thread)
   return thread
 end
 
@@ -424,7 +433,7 @@ function threads.wrap(f)
   if not ok then
     complain(thread, "wrap", 0)
   end
-  sethook(thread, hook, "", heavy and COUNT_HEAVY or COUNT)
+  watch(thread)
   return function(...)
     return wrapped(native_resume(thread, ...))
   end
@@ -772,8 +781,11 @@ end
 --- Call a function that may do anything; afterwards nothing of that is left.
 function protect(fn)
   next_look, work, patience = nil, 0, PATIENCE
+  if debugging then
+    sethook(debugging, "l", browse)
+  end
   local ok, result = native_xpcall(fn, on_error)
-  if not ok or heavy then
+  if not ok or heavy or debugging then
     sethook(hook, "", COUNT)
     doomed, heavy = nil, false
   end
@@ -849,8 +861,22 @@ local function load_library(fn)
   return tostring(result)
 end
 
+--- From now on scripts run under the debugger that the chunk `make` returns.
+local function attach(make, functions)
+  local on_line, breakpoint, report
+  for name, fn in native_pairs(functions) do
+    functions[name] = python.as_function(fn)
+  end
+  on_line, browse, breakpoint, report = make(functions, {
+    real = function(t) return reals[t] or t end,
+    global = function(name) return base[name] end,
+    compile = compile, pcall = base.pcall, getinfo = getinfo, getlocal = debug.getlocal,
+  })
+  debugging, api.breakpoint, api.debug = on_line, breakpoint, report
+end
+
 sethook(hook, "", COUNT)
 for _, name in native_pairs({"debug", "python", "io", "package", "require", "os", "dofile", "loadfile", "module", "newproxy"}) do
   _G[name] = nil
 end
-return compile, run, feed, load_library, urge
+return compile, run, feed, load_library, urge, attach

@@ -22,6 +22,7 @@ from shardkv.config import Config
 from shardkv.engine.engine import Engine
 from shardkv.errors import ReplyError
 from shardkv.keyspace.database import Database
+from shardkv.scripting.debugger import Conversation
 
 from .facts import some_facts
 from .wire_replies import NULL_ARRAY, Boolean, Double, Map, Members, Push, Refusal, Reply, Verbatim
@@ -115,6 +116,14 @@ class FakeWorld:
     def serve_others(self) -> None:
         """A script runs for long: ``meanwhile`` is what other clients do."""
         self.meanwhile()
+
+    talk: Conversation | None = None
+
+    def debug_script(self, session: Session, work: Callable[[Conversation], bytes], *, forked: bool) -> bytes | None:
+        """EVAL under the debugger: ``talk`` is the client's side; nobody forks."""
+        self.asked.append(("debug_script", forked))
+        assert self.talk is not None
+        return work(self.talk)
 
     def sleep(self, seconds: float) -> None:
         """DEBUG SLEEP."""
