@@ -90,9 +90,10 @@ function hook()
       end
       return
     end
-    sethook(hook, "l", COUNT_DOOMED)
   end
   if getinfo(2, "f").func ~= protect then
+    -- Each thread has a hook of its own, and it may have been in another one that the script was told to end.
+    sethook(hook, "l", COUNT_DOOMED)
     error({err = doomed}, 0)
   end
 end
