@@ -1,16 +1,17 @@
 """``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
 
-Without a choice among ``--speed``, ``--logged``, ``--replicated``, ``--snapshots``, ``--scripts``, ``--memory`` and
-``--costs`` all are measured; ``--quick`` is about speed alone unless another is asked for.
+Without a choice among ``--speed``, ``--logged``, ``--replicated``, ``--snapshots``, ``--scripts``, ``--memory``,
+``--costs`` and ``--stalls`` all are measured; ``--quick`` is about speed alone unless another is asked for.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from . import costs, logged, memory, replicated, scripts, snapshots
+from . import costs, logged, memory, replicated, scripts, snapshots, stalls
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -21,18 +22,72 @@ THOROUGH = {1: 100_000, 16: 800_000}
 BRIEF = {1: 30_000, 16: 240_000}
 
 
+def _logged(chosen: argparse.Namespace) -> list[str]:
+    with_log = logged.compare(_plan(chosen), _tell)
+    print(f"\n{logged.as_table(with_log)}")
+    return logged.missed(with_log)
+
+
+def _replicated(chosen: argparse.Namespace) -> list[str]:
+    followed = replicated.compare(_plan(chosen), _tell)
+    syncs = replicated.full_syncs(replicated.KEYS // (10 if chosen.quick else 1), chosen.rounds or 1, _tell)
+    print(f"\n{replicated.as_table(followed, syncs)}")
+    return replicated.missed(followed, syncs)
+
+
+def _snapshots(chosen: argparse.Namespace) -> list[str]:
+    scale = 10 if chosen.quick else 1
+    works = snapshots.compare(snapshots.KEYS // scale, chosen.rounds or (1 if chosen.quick else 3), _tell)
+    felt = snapshots.feel(snapshots.KEYS_IN_BACKGROUND // scale, _tell)
+    print(f"\n{snapshots.as_table(works, felt)}")
+    return snapshots.missed(works, felt)
+
+
+def _scripts(chosen: argparse.Namespace) -> list[str]:
+    scripted, each = scripts.compare(_plan(chosen), _tell), scripts.cache_bytes(_tell)
+    print(f"\n{scripts.as_table(scripted, each)}")
+    return scripts.missed(scripted, each)
+
+
+def _memory(chosen: argparse.Namespace) -> list[str]:
+    grown = memory.compare(memory.data(0.1 if chosen.quick else 1.0), _tell)
+    print(f"\n{memory.as_table(grown)}")
+    return memory.missed(grown)
+
+
+def _costs(chosen: argparse.Namespace) -> list[str]:
+    rows = costs.measure(costs.SIZES[:2] if chosen.quick else costs.SIZES, _tell)
+    print(f"\n{costs.as_table(rows)}")
+    return costs.missed(rows)
+
+
+def _stalls(chosen: argparse.Namespace) -> list[str]:
+    scale = 10 if chosen.quick else 1
+    waits = stalls.measure(stalls.cases(stalls.ELEMENTS // scale, stalls.KEYS // scale), _tell)
+    print(f"\n{stalls.as_table(waits)}")
+    return stalls.missed(waits)
+
+
+#: The tables beside that of throughput: each measures, prints, and returns the promises missed.
+TABLES: Final[dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]]] = {
+    "logged": ("what appendonly with everysec costs SET", _logged),
+    "replicated": ("what a replica costs SET, and full synchronisation", _replicated),
+    "snapshots": ("saving, loading, and what clients feel of BGSAVE", _snapshots),
+    "scripts": ("EVALSHA of a GET, of ten INCRs and of a loop", _scripts),
+    "memory": ("growth of resident memory for the same data", _memory),
+    "costs": ("time an operation as the data grows to a million", _costs),
+    "stalls": ("how long others wait while very much is deleted or expires", _stalls),
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints; returns 1 when a promise is missed."""
     names = [workload.name for workload in WORKLOADS]
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few tests, one round, short runs: a first impression")
     parser.add_argument("--speed", action="store_true", help="throughput and CPU, by redis-benchmark")
-    parser.add_argument("--logged", action="store_true", help="what appendonly with everysec costs SET")
-    parser.add_argument("--replicated", action="store_true", help="what a replica costs SET, and full synchronisation")
-    parser.add_argument("--snapshots", action="store_true", help="saving, loading, and what clients feel of BGSAVE")
-    parser.add_argument("--scripts", action="store_true", help="EVALSHA of a GET, of ten INCRs and of a loop")
-    parser.add_argument("--memory", action="store_true", help="growth of resident memory for the same data")
-    parser.add_argument("--costs", action="store_true", help="time an operation as the data grows to a million")
+    for name, (about, _) in TABLES.items():
+        parser.add_argument(f"--{name}", action="store_true", help=about)
     parser.add_argument("--rounds", type=int, help="runs of each test, of which the median counts (3; quick: 1)")
     parser.add_argument("--depth", type=int, action="append", choices=sorted(THOROUGH), help="only this pipeline depth")
     parser.add_argument("--tests", type=lambda text: text.split(","), help=f"only these, of {','.join(names)}")
@@ -45,53 +100,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := sorted(set(chosen.tests or ()) - set(names)):
         parser.error(f"no such test: {', '.join(unknown)}")
 
-    complaints: list[str] = []
-    everything = not (
-        chosen.speed
-        or chosen.logged
-        or chosen.replicated
-        or chosen.snapshots
-        or chosen.scripts
-        or chosen.memory
-        or chosen.costs
-    )
-    if chosen.speed or everything:
-        complaints += _speed(chosen, names)
-    if (chosen.logged or everything) and not _only_speed(chosen, everything):
-        with_log = logged.compare(_plan(chosen), _tell)
-        print(f"\n{logged.as_table(with_log)}")
-        complaints += logged.missed(with_log)
-    if (chosen.replicated or everything) and not _only_speed(chosen, everything):
-        followed = replicated.compare(_plan(chosen), _tell)
-        syncs = replicated.full_syncs(replicated.KEYS // (10 if chosen.quick else 1), chosen.rounds or 1, _tell)
-        print(f"\n{replicated.as_table(followed, syncs)}")
-        complaints += replicated.missed(followed, syncs)
-    if (chosen.snapshots or everything) and not _only_speed(chosen, everything):
-        scale = 10 if chosen.quick else 1
-        works = snapshots.compare(snapshots.KEYS // scale, chosen.rounds or (1 if chosen.quick else 3), _tell)
-        felt = snapshots.feel(snapshots.KEYS_IN_BACKGROUND // scale, _tell)
-        print(f"\n{snapshots.as_table(works, felt)}")
-        complaints += snapshots.missed(works, felt)
-    if (chosen.scripts or everything) and not _only_speed(chosen, everything):
-        scripted, each = scripts.compare(_plan(chosen), _tell), scripts.cache_bytes(_tell)
-        print(f"\n{scripts.as_table(scripted, each)}")
-        complaints += scripts.missed(scripted, each)
-    if (chosen.memory or everything) and not _only_speed(chosen, everything):
-        grown = memory.compare(memory.data(0.1 if chosen.quick else 1.0), _tell)
-        print(f"\n{memory.as_table(grown)}")
-        complaints += memory.missed(grown)
-    if (chosen.costs or everything) and not _only_speed(chosen, everything):
-        rows = costs.measure(costs.SIZES[:2] if chosen.quick else costs.SIZES, _tell)
-        print(f"\n{costs.as_table(rows)}")
-        complaints += costs.missed(rows)
+    asked = {name for name in TABLES if getattr(chosen, name)}
+    everything = not (chosen.speed or asked)
+    complaints = _speed(chosen, names) if chosen.speed or everything else []
+    for name, (_, measure) in TABLES.items():
+        if name in asked or (everything and not _about_speed(chosen)):
+            complaints += measure(chosen)
     for complaint in complaints:
         print(f"missed: {complaint}", file=sys.stderr)
     return 1 if complaints and not chosen.report_only else 0
 
 
-def _only_speed(chosen: argparse.Namespace, everything: bool) -> bool:
-    """Whether nobody asked for the other tables: these options are about throughput."""
-    return everything and bool(chosen.quick or chosen.tests or chosen.depth or chosen.json or chosen.markdown)
+def _about_speed(chosen: argparse.Namespace) -> bool:
+    """Whether there is an option among those chosen that is about throughput."""
+    return bool(chosen.quick or chosen.tests or chosen.depth or chosen.json or chosen.markdown)
 
 
 def _speed(chosen: argparse.Namespace, names: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import costs, logged, memory, scripts, snapshots
+from tests.bench import costs, logged, memory, scripts, snapshots, stalls
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -84,3 +84,17 @@ def test_the_mixed_keys_are_as_many_as_asked_for_and_always_the_same() -> None:
     words = list(snapshots.mixed(100))
     assert len({command[1] for command in words}) == 100
     assert words == list(snapshots.mixed(100))
+
+
+def test_a_node_that_makes_others_wait_is_a_missed_promise() -> None:
+    kept = stalls.Stall("DEL a set", quiet_ms=30.0, during_ms=40.0, work_ms=9.9, seconds=1.0)  # a busy machine
+    broken = stalls.Stall("FLUSHALL", quiet_ms=1.0, during_ms=12.0, work_ms=11.0, seconds=1.0)
+    [complaint] = stalls.missed([kept, broken])
+    assert complaint == "stalls: FLUSHALL makes others wait 11.0 ms, promised 10 at most"
+
+
+def test_freeing_many_elements_stalls_nobody() -> None:
+    """The short form of ``make bench ARGS=--stalls``."""
+    [case, *_] = stalls.cases(300_000)
+    [row] = stalls.measure([case], lambda text: None)
+    assert stalls.missed([row]) == []
