@@ -389,9 +389,10 @@ class ZSetValue:
         """Free the set part by part, each time a part is asked for. Nothing may use it any more."""
         if isinstance(self._scores, Buckets):
             yield from self._scores.take_apart()
-            parts: list[list[Entry]] = self._order._lists  # there is no public way that is not a walk
+            # There is no public way that is not a walk. The greatest of each part is held twice.
+            parts, greatest = self._order._lists, self._order._maxes
             while parts:
-                yield parts.pop()
+                yield parts.pop(), greatest.pop()
 
     def memory(self, samples: int | None = 16) -> int:
         """About how many bytes this holds; so many members (None: all) are looked at."""

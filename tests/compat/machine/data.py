@@ -71,6 +71,9 @@ class Data:
             words += [b"scores", *own[1][1::2]]
         elif isinstance(own[2], list) and equal("HGETALL", own[2], other[2]):
             names = own[2][::2]
+            if not names:
+                self.compare("DIGEST-VALUE", [key, b"times", b"past"], own[0][0], other[0][0])
+                return
             (ours,), (theirs,) = self.ask((b"HPEXPIRETIME", key, b"FIELDS", b"%d" % len(names), *names))
             if isinstance(ours, list) and equal("HPEXPIRETIME", ours, theirs):
                 words += [b"times", *(b"%d" % time for time in ours)]

@@ -37,7 +37,7 @@ def _bits_of_nothing(case: Case) -> bool:
 
 def _last_entry(case: Case) -> bool:
     refused = Refusal("ERR Invalid stream ID specified as stream command argument")
-    return case.name == "XREAD" and b"+" in case.words and case.theirs in (refused, [refused])
+    return case.name in ("XREAD", "XREADGROUP") and b"+" in case.words and case.theirs in (refused, [refused])
 
 
 def _below_deleted(case: Case) -> bool:
@@ -67,10 +67,12 @@ def _woken_twice(case: Case) -> bool:
 
 def _first_of_all(case: Case) -> bool:
     """A wait for several keys ended with one of them, but not with the same; or one has got a wrong type meanwhile."""
-    if not (case.waited and len(case.ours) == len(case.theirs) == 1):
+    if not case.waited or len(case.ours) != 1:
         return False
     if case.ours[0] == Refusal("WRONGTYPE Operation against a key holding the wrong kind of value"):
-        return isinstance(case.theirs[0], list | Map)
+        return case.theirs == [] or isinstance(case.theirs[0], list | Map)
+    if len(case.theirs) != 1:
+        return False
     if case.name not in ("BLPOP", "BRPOP", "BLMPOP", "BZPOPMIN", "BZPOPMAX", "BZMPOP"):
         return False
     if not isinstance(case.theirs[0], list):
@@ -308,6 +310,15 @@ OURS: Final = (
         "Redis asks at once for the memory that COUNT could need, and the machine may not have it",
         lambda case: case.name == "XAUTOCLAIM" and case.refusal.startswith("ERR Insufficient memory"),
         parts=True,
+    ),
+    Difference(
+        "order of patterns",
+        "a message comes once for each pattern that fits, in the order of a table of Redis",
+        lambda case: (
+            case.name in ("messages", "PUBLISH")
+            and b"pmessage" in repr(case.ours).encode()
+            and sorted(map(repr, case.ours)) == sorted(map(repr, case.theirs))
+        ),
     ),
     Difference(
         "idle time of integers",

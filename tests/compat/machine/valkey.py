@@ -11,6 +11,7 @@ from tests.support.wire_replies import Refusal
 from .cases import Case, Difference, Event, encoded, event_of, same_scores, texts
 from .consumers import lag_apart
 from .differences import LOWEST
+from .pools import MOMENT
 from .replies import WALKS
 
 #: Commands on the expiry of single fields, with option syntaxes of their own.
@@ -48,7 +49,7 @@ def _ending(event: Event, suspects: Sequence[bytes]) -> bool:
 def _passed_fields(name: str, words: Sequence[bytes]) -> bool:
     """Whether a request gives fields a time that may have passed."""
     sets = name in FIELD_TIMES and ("EXPIRE" in name or name.endswith("EX"))
-    return sets and any(fullmatch(rb"-\d+|0|1", word) for word in words[2:])
+    return sets and any(fullmatch(rb"-\d+|0|1|" + MOMENT, word) for word in words[2:])
 
 
 def _long_scores(case: Case) -> bool:
