@@ -284,6 +284,7 @@ OURS: Final = (
         "a string grows even if every operation overflows: Redis tells nobody, not even its replicas; we do",
         forgives=lambda event, suspects: event_of(event)[0] == b"setbit" and event_of(event)[1] in suspects,
         telling=lambda name, words: name == "BITFIELD" and b"FAIL" in map(bytes.upper, words),
+        after=only_invalidations,
     ),
     Difference(
         "integers from INCRBYFLOAT shared",
