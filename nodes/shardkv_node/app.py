@@ -305,6 +305,7 @@ class Node:
 
     def _say_goodbye(self) -> None:
         self.supervisor.stopping()
+        self.engine.replication.flush()
         self.reactor.close_all()
         self.append_only.close()
         if self.cluster is not None:

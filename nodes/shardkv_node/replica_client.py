@@ -63,6 +63,14 @@ class ReplicaClient:
         self._changed.set()
         self._scope.cancel()
 
+    def break_link(self) -> None:
+        """End the connection (CLIENT KILL): the next look at it finds that it is lost."""
+        if self._sock is not None:
+            try:
+                self._sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it is lost already
+
     def tell(self, data: bytes) -> None:
         """Send a few bytes to the primary, without waiting: an acknowledgement that does not fit is made up for by the
         next one."""

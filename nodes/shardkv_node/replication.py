@@ -131,6 +131,10 @@ class ReplicationManager:
         """See ``Rim``."""
         self.client.tell(data)
 
+    def break_link(self) -> None:
+        """See ``Rim``."""
+        self.client.break_link()
+
     def snapshot(self, order: Snapshot) -> None:
         """See ``Rim``."""
         self.sender.make(order)

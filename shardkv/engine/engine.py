@@ -656,7 +656,9 @@ class Engine:
 
     def kill(self, session: Session) -> None:
         """End a client: after its reply if it is the one that asks, else at once."""
-        if session is self.context.session:
+        if session.is_primary:
+            self.replication.rim.break_link()
+        elif session is self.context.session:
             session.close_after_reply = True
             session.refresh()
         else:

@@ -52,6 +52,9 @@ class Rim(Protocol):
     def tell(self, data: bytes) -> None:
         """Send this to the primary."""
 
+    def break_link(self) -> None:
+        """End the connection to the primary: it is lost, and dialled again."""
+
     def snapshot(self, order: Snapshot) -> None:
         """Make a snapshot."""
 
@@ -73,6 +76,9 @@ class NoRim:
 
     def tell(self, data: bytes) -> None:
         """Nobody is told."""
+
+    def break_link(self) -> None:
+        """There is none."""
 
     def snapshot(self, order: Snapshot) -> None:
         """Nobody makes one."""

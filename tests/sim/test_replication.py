@@ -78,6 +78,16 @@ def test_after_a_break_in_the_stream_only_what_is_missing_comes() -> None:
     assert primary.replication.partial_syncs == 30
 
 
+def test_a_primary_that_is_killed_as_a_client_is_dialled_again() -> None:
+    world, primary, replica = _pair()
+    world.settle()
+    replica("CLIENT", "KILL", "TYPE", "master")
+    _write(primary, 1)
+    world.settle()
+    assert digest(primary) == digest(replica)
+    assert (primary.replication.full_syncs, primary.replication.partial_syncs) == (1, 1)
+
+
 def test_a_backlog_that_is_too_small_makes_the_synchronisation_full() -> None:
     world, primary, replica = _pair(**{"repl-backlog-size": "100"})
     world.settle()

@@ -130,6 +130,11 @@ class SimNode(EngineClient):
         """See ``Rim``."""
         self.snapshots.pop(replica.id, None)
 
+    def break_link(self) -> None:
+        """See ``Rim``."""
+        if self.connection is not None:
+            self.sim.end(self.connection)
+
     def logged_offset(self) -> int | None:
         """See ``Rim``: there is no log."""
         return None
