@@ -116,3 +116,16 @@ def test_what_makes_no_sense_is_refused(kv: EngineClient, words: list[str | int]
     kv("SET", "a", 1)
     with refused(text):
         kv("MIGRATE", *TARGET, *words)
+
+
+def test_a_limited_user_sends_only_keys_that_it_may_reach(kv: EngineClient) -> None:
+    kv("SET", "a:1", 1)
+    kv("SET", "b", 2)
+    kv("ACL", "SETUSER", "ada", "on", "nopass", "+@all", "~a:*")
+    kv("AUTH", "ada", "x")
+    asked = len(kv.world.asked)
+    for words in (("b", 0, 500), ("", 0, 500, "KEYS", "a:1", "b")):
+        assert kv.raw("MIGRATE", *TARGET, *words).startswith(b"-NOPERM No permissions to access a key")
+    assert len(kv.world.asked) == asked
+    kv.send("MIGRATE", *TARGET, "a:1", 0, 500)
+    assert len(kv.world.asked) == asked + 1
