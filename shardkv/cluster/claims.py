@@ -22,7 +22,8 @@ def learn_epochs(core: Core, sender: Node, header: Header) -> None:
     current = max(core.view.current_epoch, header.current_epoch, header.config_epoch)
     if current > core.view.current_epoch:
         core.view = replace(core.view, current_epoch=current)
-    if header.flags & MASTER and header.config_epoch > sender.config_epoch:
+    # Who is known as a replica by now has said so after this header left it.
+    if header.flags & MASTER and sender.is_primary and header.config_epoch > sender.config_epoch:
         core.view = core.view.amend(sender.id, config_epoch=header.config_epoch)
 
 

@@ -281,6 +281,7 @@ def _learn_role(core: Core, peer: Peer, header: Header) -> None:
     if header.flags & MASTER:
         if node.is_replica:
             core.view = core.view.promote(peer.id)
+            learn_epochs(core, core.view.nodes[peer.id], header)
     else:
         primary = header.primary if header.primary in core.view.nodes else None
         if node.is_primary or node.primary != primary:

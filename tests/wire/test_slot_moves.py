@@ -144,7 +144,8 @@ def test_atomic_migration_moves_slots_as_a_whole(cluster_nodes: Start) -> None:
                 assert time.monotonic() < time_out, state
         assert state == "success", job(source)
         assert job(target)["operation"] == "IMPORT"
-        assert (source("CLUSTER", "COUNTKEYSINSLOT", 3300), target("DBSIZE")) == (0, 1051)
+        assert source("CLUSTER", "COUNTKEYSINSLOT", 3300) == 0
+        assert target("DBSIZE") == 1001 + len(told)
         assert target("HGET", "{b}hash", "field") == b"value"
         ttl: Any = target("PTTL", "{b}hash")
         assert 400_000 < ttl <= 500_000
