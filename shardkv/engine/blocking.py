@@ -90,6 +90,12 @@ class Waiting:
                 for key in blocked.keys:
                     self.ready[(blocked.db.index, key)] = None
 
+    def flushed(self, database: Database) -> None:
+        """All keys of a database are about to go: a wait that needs one that is there (a consumer group's) ends."""
+        for index, key in self._by_key:
+            if index == database.index and database.get(key) is not None:
+                self.ready[(index, key)] = None
+
     def serve(self) -> None:
         """Try the clients of every ready key. What they take may make other keys ready in turn."""
         while self.ready:

@@ -198,6 +198,7 @@ class Engine:
         for held in self.databases if database is None else [database]:
             if held is not None:
                 self.watches.flushed(held)
+                self.waiting.flushed(held)
 
     def empty(self) -> None:
         """Forget all keys of all databases, and tell nobody but the clients of this node."""

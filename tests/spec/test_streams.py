@@ -384,3 +384,23 @@ def test_a_key_of_another_type_wakes_nobody_but_spoils_the_reading_of_the_others
     assert waiting.taken() == b""
     kv("XADD", "x", "1-1", "a", 1)  # not behind 9-9, but all are looked at
     assert waiting.taken() == b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+
+
+@pytest.mark.parametrize("flush", [("FLUSHALL", "ASYNC"), ("FLUSHDB",), ("DEL", "events")])
+def test_a_group_that_goes_ends_the_waits_of_its_readers(
+    kv: EngineClient, other: EngineClient, flush: tuple[str]
+) -> None:
+    kv("XGROUP", "CREATE", "events", "g", "0", "MKSTREAM")
+    kv.send("XREADGROUP", "GROUP", "g", "me", "BLOCK", 0, "STREAMS", "events", ">")
+    other(*flush)
+    kv.settle()
+    assert kv.taken().startswith(b"-NOGROUP No such key 'events' or consumer group 'g'")
+
+
+def test_a_flush_leaves_those_waiting_who_wait_for_what_was_not_there(kv: EngineClient, other: EngineClient) -> None:
+    kv.send("BLPOP", "list", 0)
+    other("SET", "a", 1)
+    other("FLUSHALL")
+    other("RPUSH", "list", "x")
+    kv.settle()
+    assert kv.taken() == b"*2\r\n$4\r\nlist\r\n$1\r\nx\r\n"
