@@ -292,16 +292,21 @@ class Node:
         async for number in signals:  # type: ignore[attr-defined]
             if number == signal.SIGHUP:
                 continue  # a terminal that closes is no reason to stop
-            if self.world.stopping.is_set():
+            stopping = self.engine.stopping
+            insists = number == signal.SIGINT and stopping.waiting and stopping.by_signal
+            if insists or self.world.stopping.is_set():
                 self.log("warning", "You insist... exiting now.")
                 os._exit(1)
             self.log("warning", f"Received {signal.Signals(number).name} scheduling shutdown...")
             words = self.config.shutdown_on_sigint if number == signal.SIGINT else self.config.shutdown_on_sigterm
             save = True if "save" in words else False if "nosave" in words else None
+            stopping.by_signal = True
+            self.engine.begin(clock.unix_ms())
             try:
-                self.world.shutdown(save=save, now="now" in words, force="force" in words)
+                stopping.begin(save=save, now="now" in words, force="force" in words)
             except OSError:
-                pass  # the log has it, and the node goes on, as Redis does
+                stopping.by_signal = False  # the log has the reason, and the node goes on, as Redis does
+            self.reactor.flush_woken()
 
     def _say_goodbye(self) -> None:
         self.supervisor.stopping()

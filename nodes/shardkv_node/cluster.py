@@ -22,6 +22,7 @@ from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 from shardkv.commands.session import Session
 from shardkv.engine.engine import Engine
+from shardkv.engine.pausing import Reason
 from shardkv.errors import ReplyError
 
 from . import clock
@@ -242,10 +243,10 @@ class ClusterNode:
     def _pause_writes(self, seconds: float) -> None:
         """Hold writes back for a replica that is about to take over, and say where they stopped."""
         if seconds:
-            self._engine.pause(clock.unix_ms() + int(seconds * 1000), writes_only=True)
+            self._engine.pause(clock.unix_ms() + int(seconds * 1000), True, Reason.FAILOVER)
             self.driver.submit(self._progress())
         else:
-            self._engine.unpause()
+            self._engine.unpause(Reason.FAILOVER)
 
     def _renew_lease(self) -> bool:
         """Tell the engine until when it may serve; whether it may now."""

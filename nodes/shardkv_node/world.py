@@ -39,11 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """How the node is to stop. ``save``: a last snapshot; None: if there are save points. ``now``: without waiting for
-    replicas. ``force``: whatever goes wrong."""
+    """How the node is to stop. ``save``: a last snapshot; None: if there are save points. ``force``: whatever goes
+    wrong."""
 
     save: bool | None
-    now: bool
     force: bool
 
 
@@ -198,10 +197,9 @@ class NodeWorld:
 
     # ---- the process
 
-    def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
+    def shutdown(self, *, save: bool | None, force: bool) -> None:
         """Stop the node, once all that ``farewells`` do is done. Raises OSError if that fails, unless ``force``."""
-        self._log("warning", "User requested shutdown...")
-        order = Shutdown(save=save, now=now, force=force)
+        order = Shutdown(save=save, force=force)
         try:
             for say_farewell in self.farewells:
                 say_farewell(order)
@@ -249,11 +247,6 @@ class NodeWorld:
     def emptied(self) -> bool:
         """See World."""
         return self.snapshots.emptied()
-
-    def abort_shutdown(self) -> bool:
-        """Nothing makes a shutdown wait as long as there are no replicas to wait for, so there is never one to take
-        back."""
-        return False
 
     def serve_others(self) -> None:
         """A script runs for long: let the reactor take what clients have sent."""

@@ -93,11 +93,8 @@ class World(Protocol):
     def purge_memory(self) -> None:
         """Give memory that is free back to the system, as far as the allocator does."""
 
-    def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
-        """Begin to shut down. Raises OSError if something cannot be saved, and then the node goes on."""
-
-    def abort_shutdown(self) -> bool:
-        """Take a shutdown back that waits; False if none does."""
+    def shutdown(self, *, save: bool | None, force: bool) -> None:
+        """Shut down at once. Raises OSError if something cannot be saved, and then the node goes on."""
 
     @property
     def saving_child(self) -> str | None:
@@ -259,6 +256,16 @@ class ReplicationPort(Protocol):
         """A client that waits for replicas (``logs`` -1) or for logs."""
 
 
+class StoppingPort(Protocol):
+    """The end of the node."""
+
+    def begin(self, *, save: bool | None, now: bool, force: bool) -> bool:
+        """Shut down; False: once the replicas have everything. Raises OSError, and then the node goes on."""
+
+    def abort(self) -> None:
+        """Take a shutdown back that waits. Raises ReplyError if none does."""
+
+
 class MessagePort(Protocol):
     """What clients are sent that is no reply."""
 
@@ -391,6 +398,10 @@ class Host(Protocol):
     @property
     def replication(self) -> ReplicationPort:
         """The history of this node, its replicas and its primary."""
+
+    @property
+    def stopping(self) -> StoppingPort:
+        """The end of the node."""
 
     @property
     def scripts(self) -> ScriptsPort:

@@ -154,16 +154,16 @@ def shutdown(
     ctx: Context, nosave_save: str | None = None, now: bool = False, force: bool = False, abort: bool = False
 ) -> Reply:
     """Ends the node, saving first if it saves at all or is told to; ABORT takes back one that waits for replicas."""
-    world = ctx.host.world
+    stopping = ctx.host.stopping
     if abort:
         if nosave_save or now or force:
             raise ReplyError("ERR syntax error")
-        if not world.abort_shutdown():
-            raise ReplyError("ERR No shutdown in progress.")
+        stopping.abort()
         return OK
+    failed = ReplyError("ERR Errors trying to SHUTDOWN. Check logs.")
     save = None if nosave_save is None else nosave_save == "SAVE"
     try:
-        world.shutdown(save=save, now=now, force=force)
+        ends = stopping.begin(save=save, now=now, force=force)
     except OSError:
-        raise ReplyError("ERR Errors trying to SHUTDOWN. Check logs.") from None
-    return NO_REPLY
+        raise failed from None
+    return NO_REPLY if ends else ctx.block((), None, lambda ctx: None, failed)

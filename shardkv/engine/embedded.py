@@ -49,13 +49,9 @@ class NoWorld:
     def purge_memory(self) -> None:
         """The memory is the embedding process's."""
 
-    def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
+    def shutdown(self, *, save: bool | None, force: bool) -> None:
         """There is no process to end."""
         raise ReplyError("ERR SHUTDOWN makes no sense for an embedded engine")
-
-    def abort_shutdown(self) -> bool:
-        """There is none."""
-        return False
 
     saving_child: str | None = None
 

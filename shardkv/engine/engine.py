@@ -40,13 +40,14 @@ from .leaving import Leaving
 from .messages import Messages
 from .names import Names, miscounted
 from .observer import Observer
-from .pausing import Pause, may_write
+from .pausing import Pause, Reason, may_write
 from .propagation import Propagation, Sink
 from .replication import Replication
 from .routing import redirect, waiting_refusal
 from .scripts import Scripts
 from .shortway import ShortWay
 from .stats import Stats
+from .stopping import Stopping
 from .watching import Watches, has_expired
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Engine:
         self.look_up = self._names.look_up
         self._gates: dict[str, tuple[Gate, ...]] = {name: gates_of(command) for name, command in TABLE.items()}
         self.replication = Replication(self)
+        self.stopping = Stopping(self)
         self.context: Context = Context(self, Session(id=0, db=self.database(0), created=0))
         self.scripts = Scripts(self)
         self.refresh_calm()
@@ -643,14 +645,16 @@ class Engine:
                 session.close_after_reply = True
                 session.refresh()
 
-    def pause(self, until: int, writes_only: bool) -> None:
+    def pause(self, until: int, writes_only: bool, reason: Reason = Reason.CLIENT) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""
-        self.pausing.begin(until, writes_only)
+        self.pausing.begin(until, writes_only, reason)
         self.refresh_calm()
 
-    def unpause(self) -> None:
-        """End a pause; the clients that were held back go on."""
-        released = self.pausing.end()
+    def unpause(self, reason: Reason = Reason.CLIENT) -> None:
+        """End the pause for a reason; the clients that were held back go on if it was the last."""
+        self._go_on(self.pausing.end(reason))
+
+    def _go_on(self, released: list[Session]) -> None:
         self.refresh_calm()
         for session in released:
             self.world.wake(session)
@@ -704,7 +708,7 @@ class Engine:
         """End what has lasted long enough."""
         self.begin(now)
         if self.pausing.until is not None and now >= self.pausing.until:
-            self.unpause()
+            self._go_on(self.pausing.time_out(now))
         self.waiting.time_out(now)
 
     def expire_some(self, now: int, budget_seconds: float) -> bool:

@@ -6,17 +6,15 @@ replica and asks it, within PSYNC, to take over. As long as that has not happene
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..errors import ReplyError
 from ..replication.primary import Phase, Replica
+from .pausing import FOREVER, Reason
 
 if TYPE_CHECKING:
     from .engine import Engine
     from .replication import Endpoint, Replication
-
-#: Later than any failover ends, in Unix milliseconds.
-_FOREVER: Final = 2**62
 
 
 class Failover:
@@ -64,7 +62,7 @@ class Failover:
         self._target, self._force = target, force
         self._until = None if timeout is None else engine.now + timeout
         self.waiting = True
-        engine.pause(_FOREVER, True)
+        engine.pause(FOREVER, True, Reason.FAILOVER)
 
     def abort(self, reason: str) -> None:
         """Take it back. Raises ReplyError if there is none."""
@@ -111,7 +109,7 @@ class Failover:
     def _clear(self) -> None:
         self.waiting = self.in_progress = False
         self._target, self._until, self._force = None, None, False
-        self._engine.unpause()
+        self._engine.unpause(Reason.FAILOVER)
 
     def _find(self, target: Endpoint) -> Replica | None:
         for replica in self._replication.primary.replicas.values():

@@ -56,6 +56,8 @@ def _server(engine: Engine, facts: Facts) -> Fields:
     yield "executable", facts["executable"]
     yield "config_file", facts["config_file"]
     yield "io_threads_active", 0
+    if engine.stopping.waiting:
+        yield "shutdown_in_milliseconds", engine.stopping.left
 
 
 def _clients(engine: Engine, facts: Facts) -> Fields:

@@ -1,10 +1,27 @@
-"""CLIENT PAUSE: requests that are held back for a while, all of them or only those that may change something."""
+"""CLIENT PAUSE, and what else holds requests back for a while, all of them or only those that may change something.
+
+Each reason for a pause has an end of its own; as long as any is left, requests wait.
+"""
 
 from __future__ import annotations
+
+from enum import Enum
+from typing import Final
 
 from ..commands.flags import Flags
 from ..commands.session import Session
 from ..commands.spec import Command
+
+#: Later than any pause ends by itself, in Unix milliseconds.
+FOREVER: Final = 2**62
+
+
+class Reason(Enum):
+    """Why requests wait."""
+
+    CLIENT = 1  #: CLIENT PAUSE
+    FAILOVER = 2  #: a replica is about to take over
+    SHUTDOWN = 3  #: the node is about to end
 
 
 def may_write(session: Session, command: Command) -> bool:
@@ -15,26 +32,41 @@ def may_write(session: Session, command: Command) -> bool:
 
 
 class Pause:
-    """The pause that is on, if any, and whom it holds back. Times are Unix milliseconds."""
+    """The pauses that are on, if any, and whom they hold back. ``until`` is when the next of them ends, None without
+    any. Times are Unix milliseconds."""
 
-    __slots__ = ("held", "until", "writes_only")
+    __slots__ = ("_ends", "held", "until", "writes_only")
 
     def __init__(self) -> None:
+        self._ends: dict[Reason, tuple[int, bool]] = {}  #: until when, writes only
         self.until: int | None = None
         self.writes_only = False
         self.held: list[Session] = []
 
-    def begin(self, until: int, writes_only: bool) -> None:
-        """Pause until then; a longer or stricter pause that is on stays."""
-        if self.until is not None:
-            until = max(until, self.until)
-            writes_only = writes_only and self.writes_only
-        self.until = until
-        self.writes_only = writes_only
+    def begin(self, until: int, writes_only: bool, reason: Reason) -> None:
+        """Pause until then; a longer or stricter pause for the same reason stays."""
+        if reason in self._ends:
+            before, mild = self._ends[reason]
+            until, writes_only = max(until, before), writes_only and mild
+        self._ends[reason] = (until, writes_only)
+        self._sum_up()
 
-    def end(self) -> list[Session]:
-        """End the pause; the sessions that go on."""
-        self.until = None
+    def end(self, reason: Reason) -> list[Session]:
+        """End the pause for a reason; the sessions that are to be tried again."""
+        self._ends.pop(reason, None)
+        return self._release()
+
+    def time_out(self, now: int) -> list[Session]:
+        """End the pauses whose time is over; the sessions that are to be tried again."""
+        self._ends = {reason: end for reason, end in self._ends.items() if end[0] > now}
+        return self._release()
+
+    def _sum_up(self) -> None:
+        self.until = min((until for until, _ in self._ends.values()), default=None)
+        self.writes_only = all(mild for _, mild in self._ends.values())
+
+    def _release(self) -> list[Session]:
+        self._sum_up()
         released, self.held = self.held, []
         for session in released:
             session.postponed = False

@@ -566,6 +566,7 @@ class Replication:
             self._serve_waits()
         self._hold_to_limits()
         self.failover.look(engine.now)
+        engine.stopping.look(engine.now)
 
     def _hold_to_limits(self) -> None:
         """A replica that gets its snapshot too slowly is dropped before its queue outgrows the output limit."""

@@ -28,7 +28,7 @@ OURS: Final = {
 }
 #: Fields that depend on something that is not built yet, by what will bring them.
 AWAITED: Final = {
-    "SHUTDOWN that waits for replicas": "shutdown_in_milliseconds",
+    "a SHUTDOWN that waits for replicas (tests/wire/test_replication_shutdown.py)": "shutdown_in_milliseconds",
     "the log of writes, switched on (``tests/wire/test_append_only.py``)": (
         "aof_current_size aof_base_size aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync"
     ),

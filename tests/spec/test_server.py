@@ -111,10 +111,10 @@ def test_shutdown_is_what_the_world_does(kv: EngineClient) -> None:
     assert kv.raw("SHUTDOWN") == b""
     assert kv.raw("SHUTDOWN", "NOSAVE", "NOW", "FORCE") == b""
     assert kv.raw("SHUTDOWN", "SAVE") == b""
-    assert kv.world.asked == [
-        ("shutdown", (None, False, False)),
-        ("shutdown", (False, True, True)),
-        ("shutdown", (True, False, False)),
+    assert [asked for asked in kv.world.asked if asked[0] == "shutdown"] == [
+        ("shutdown", (None, False)),
+        ("shutdown", (False, True)),
+        ("shutdown", (True, False)),
     ]
 
 

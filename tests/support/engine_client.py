@@ -67,14 +67,9 @@ class FakeWorld:
         """A session has output, or may go on; see ``EngineClient.settle``."""
         self.woken.append(session)
 
-    def shutdown(self, *, save: bool | None, now: bool, force: bool) -> None:
+    def shutdown(self, *, save: bool | None, force: bool) -> None:
         """SHUTDOWN."""
-        self.asked.append(("shutdown", (save, now, force)))
-
-    def abort_shutdown(self) -> bool:
-        """SHUTDOWN ABORT: there is never one to abort."""
-        self.asked.append(("abort_shutdown", None))
-        return False
+        self.asked.append(("shutdown", (save, force)))
 
     saving_child: str | None = None
 

@@ -56,9 +56,7 @@ class Snapshots(Table, title="snapshotting"):
     )
     shutdown_on_sigint = Option(ShutdownWords(), ("default",), "How SHUTDOWN behaves when SIGINT asks for it.")
     shutdown_on_sigterm = Option(ShutdownWords(), ("default",), "How SHUTDOWN behaves when SIGTERM asks for it.")
-    shutdown_timeout = Option(
-        Integer(0), 10, "Seconds that a shutdown waits for replicas to catch up.", awaits="replication"
-    )
+    shutdown_timeout = Option(Integer(0), 10, "Seconds that a shutdown waits for replicas to catch up.")
 
 
 class AppendOnly(Table, title="append only file"):
