@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shardkv.commands.session import Blocked
+from shardkv.engine.pausing import Reason
 from tests.support.engine_client import EngineClient, refused
 
 
@@ -198,6 +199,19 @@ def test_a_pause_of_writes_lets_reads_through(kv: EngineClient, other: EngineCli
     assert other("GET", "name") is None
     assert other.raw("SET", "name", "ada") == b""
     assert kv("CLIENT", "UNPAUSE") == "OK"
+    kv.settle()
+    assert other.taken() == b"+OK\r\n"
+
+
+def test_pauses_end_each_by_itself(kv: EngineClient, other: EngineClient) -> None:
+    kv.engine.pause(2**62, True, Reason.SHUTDOWN)
+    kv("CLIENT", "PAUSE", 100, "ALL")
+    assert other.raw("GET", "name") == b""
+    assert other.raw("SET", "name", "ada") == b""
+    kv.engine.unpause()  # the client's, for which reads wait, too
+    kv.settle()
+    assert other.taken() == b"$-1\r\n"
+    kv.engine.unpause(Reason.SHUTDOWN)
     kv.settle()
     assert other.taken() == b"+OK\r\n"
 
