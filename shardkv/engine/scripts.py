@@ -224,16 +224,20 @@ class Scripts:
         if flags & ScriptFlags.NO_WRITES:
             run.read_only = True
             return
+        if not run.session.is_primary:
+            self._refuse_writes()
         if run.read_only:
             raise ReplyError("ERR Can not execute a script with write flag using *_ro command.")
-        if run.session.is_primary:
-            return
-        if engine.following and engine.config.replica_read_only:
-            raise ReplyError("READONLY You can not run script with write flag on readonly replica.")
+
+    def _refuse_writes(self) -> None:
+        """A script that may write is refused where a write would be. Raises ReplyError."""
+        engine = self._engine
         if engine.disk_fault is not None:
             raise ReplyError(engine.disk_fault)
         if not (engine.replication.enough or engine.following):
             raise ReplyError("NOREPLICAS Not enough good replicas to write.")
+        if engine.following and engine.config.replica_read_only:
+            raise ReplyError("READONLY You can't write against a read only replica.")
 
     # ---- functions
 
