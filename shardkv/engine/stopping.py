@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ReplyError
-from ..replication.primary import Phase
+from ..replication.primary import Phase, Replica
 from .pausing import FOREVER, Reason
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ _FAILED = "ERR Errors trying to SHUTDOWN. Check logs."
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A shutdown that waits: how, and until when at most (Unix milliseconds)."""
+    """A shutdown that waits: how, until when at most (Unix milliseconds), and for which offset. What is streamed later
+    (PING, the question how far they are) matters to nobody, and an acknowledgement does not count the question."""
 
     save: bool | None
     force: bool
     until: int
+    offset: int
 
 
 class Stopping:
@@ -61,7 +63,7 @@ class Stopping:
             return True
         engine.pause(FOREVER, True, Reason.SHUTDOWN)
         self._log("notice", "Waiting for replicas before shutting down.")
-        self._order = _Order(save, force, engine.now + seconds * 1000)
+        self._order = _Order(save, force, engine.now + seconds * 1000, engine.replication.history.offset)
         engine.replication.ask_for_acks()  # rather than to wait for those that come each second
         return False
 
@@ -94,17 +96,17 @@ class Stopping:
                 engine.unblock(session, ReplyError(_FAILED))
         engine.unpause(Reason.SHUTDOWN)
 
-    def _lagging(self) -> bool:
+    def _lagging(self) -> list[Replica]:
         replication = self._engine.replication
-        offset = replication.history.offset
-        return any(replica.acked != offset for replica in replication.primary.replicas.values())
+        offset = replication.history.offset if self._order is None else self._order.offset
+        return [replica for replica in replication.primary.replicas.values() if replica.acked < offset]
 
     def _end(self, save: bool | None, *, force: bool) -> None:
         """Tell how the replicas stand, and end. Raises OSError."""
         engine = self._engine
         offset = engine.replication.history.offset
         replicas = engine.replication.primary.replicas.values()
-        behind = [replica for replica in replicas if replica.acked != offset]
+        behind = self._lagging()
         for replica in behind:
             lag = replica.lag(engine.now) if replica.phase is Phase.ONLINE else 0
             state = "" if replica.phase is None else replica.phase.value
