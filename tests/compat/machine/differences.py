@@ -166,8 +166,10 @@ REDIS: Final = (
     ),
     Difference(
         "ZRANK arity",
-        "WITHSCORE is an option from 7.2 on",
+        "WITHSCORE is an option from 7.2 on, so that a request of that many words reads its key, which caches hear of",
         texts((".*", "ERR wrong number of arguments for 'z(rev)?rank' command")),
+        telling=lambda name, words: name in ("ZRANK", "ZREVRANK") and len(words) > 3,
+        after=only_invalidations,
     ),
     Difference(
         "caches and who waited",
