@@ -176,13 +176,9 @@ class Reactor:
         poll = self._poller.poll
         until = stopwatch() + ROUNDS_SECONDS
         wait = 0.0
-        stream = self._stream
         while True:
             ready = poll(0.0 if self._postponed else wait)
             if not (ready or self._postponed):
-                if stream:
-                    self._let_stream_flow()
-                    continue
                 return
             wait = WAIT_SECONDS
             self._engine.begin(unix_ms())
@@ -207,15 +203,7 @@ class Reactor:
                 self._take_turn()
             self._end_round()
             if stopwatch() >= until:
-                if stream:
-                    self._let_stream_flow()
                 return
-
-    def _let_stream_flow(self) -> None:
-        """Send replicas what has been written: when no client has asked for anything for a millisecond, and before
-        other tasks have their turn. Once a round would double the price of a write."""
-        self._engine.replication.flush()
-        self._end_round()
 
     def _end_round(self) -> None:
         """Serve who was woken, then send the replies of all.
@@ -223,8 +211,14 @@ class Reactor:
         That replies leave together at the end lets one write (and sync) of a log go before all of them. It is also
         much cheaper: the first one that is sent wakes its client, at the price of an interrupt to another core, and
         then that client is awake for the others, and reads them in one go.
+
+        Replicas come first: what a client is told is done is on its way to them, should this process be killed then.
         """
         if self._woken:
+            self._serve_woken()
+        shared = bool(self._stream)
+        if shared:
+            self._engine.replication.flush()
             self._serve_woken()
         if self._commit is not None:
             self._commit()
@@ -232,6 +226,8 @@ class Reactor:
         if not answered:
             return
         self._answered = []
+        if shared:
+            answered.sort(key=_is_no_replica)
         for connection in answered:
             if connection.session.out and not connection.session.closed:
                 try:
@@ -620,8 +616,6 @@ class Reactor:
 
     def flush_woken(self) -> None:
         """Send what was queued from outside the loop (timers, the bus)."""
-        if self._stream:
-            self._engine.replication.flush()
         self._end_round()
 
     def duplicate(self, session: Session) -> Sharing | None:
@@ -690,3 +684,7 @@ def keepalive(sock: socket.socket, seconds: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 3))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def _is_no_replica(connection: Connection) -> bool:
+    return not connection.session.is_replica

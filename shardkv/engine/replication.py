@@ -134,7 +134,7 @@ class Replication:
 
     def flush(self) -> None:
         """Hand what has gathered to the backlog and the replicas, whatever the number of commands. The rim calls it
-        when no client has anything to ask, and every few milliseconds as long as they have."""
+        once a round, before the replies of the round leave."""
         if self.history.stream.pieces:
             self._asked_for_acks = False
             self._share(self.history.gather())
