@@ -172,6 +172,9 @@ VALKEY: Final = (
         lambda case: case.name == "XREAD" and b"+" in case.words and not isinstance(case.ours, Refusal),
     ),
     Difference("longer embstr", "Valkey embeds longer strings", encoded(b"raw", b"embstr")),
+    Difference(
+        "embstr of a long key", "Valkey embeds a string with its key, or not at all", encoded(b"embstr", b"raw")
+    ),
     Difference("lag", "as in 7.0", lag_apart),
     Difference(
         "SORT of nothing",
