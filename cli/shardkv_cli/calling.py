@@ -142,11 +142,11 @@ async def bring(
         while True:
             page = await client.ask("SCAN", cursor, "COUNT", SCAN_COUNT)
             assert isinstance(page, list)
-            cursor, keys = page[0], page[1]  # type: ignore[assignment]
+            cursor, keys = page[0], page[1]  # type: ignore[assignment]  # as SCAN answers
             groups: dict[str, list[bytes]] = defaultdict(list)
             places = {str(node.address): node.address for node in owners.values()}
-            for key in keys:  # type: ignore[union-attr]
-                groups[str(owners[key_slot(key)].address)].append(key)  # type: ignore[arg-type]
+            for key in keys:  # type: ignore[union-attr]  # the list of names
+                groups[str(owners[key_slot(key)].address)].append(key)  # type: ignore[arg-type]  # of a name
             for name, group in groups.items():
                 place = (places[name].host, places[name].port)
                 await client.ask("MIGRATE", *place, "", 0, MIGRATE_TIMEOUT_MS, *options, "KEYS", *group)

@@ -141,7 +141,7 @@ class Client:
         while True:
             reply: Any = self._reader.gets()
             if reply is not False:  # False: not enough bytes yet; RESP2 has no boolean that could be meant
-                return reply  # type: ignore[no-any-return]
+                return reply  # type: ignore[no-any-return]  # hiredis has no more exact type
             data = bytes(await self._stream.receive_some(READ_SIZE))
             if not data:
                 raise trio.BrokenResourceError

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -288,8 +288,8 @@ class Node:
             self.log("notice", "Ready to accept connections unix")
         self.supervisor.ready()
 
-    async def _obey_signals(self, signals: object) -> None:
-        async for number in signals:  # type: ignore[attr-defined]
+    async def _obey_signals(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
             if number == signal.SIGHUP:
                 continue  # a terminal that closes is no reason to stop
             stopping = self.engine.stopping

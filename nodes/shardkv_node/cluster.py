@@ -128,7 +128,7 @@ class ClusterNode:
         self._engine.cluster = self
         self._engine.refresh_calm()
         self._engine.leaving.route(bytes(len(self._engine.served)))
-        self._engine.world.on_options_changed.append(self._options_changed)  # type: ignore[attr-defined]
+        self._engine.world.on_options_changed.append(self._options_changed)  # type: ignore[attr-defined]  # a node's world, which has more than engines need
 
     def _read(self, port: int, bus_port: int) -> ClusterView:
         try:

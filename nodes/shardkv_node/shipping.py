@@ -36,8 +36,7 @@ class _Route:
 
     async def ask(self, requests: list[tuple[bytes, ...]]) -> list[Any]:
         """Send requests and return their replies, errors as values. Raises OSError, trio errors, and the reader's."""
-        # the stub of hiredis says: a tuple of one
-        packed = [pack_command(request) for request in requests]  # type: ignore[arg-type]
+        packed = [pack_command(request) for request in requests]  # type: ignore[arg-type]  # stub: a tuple of one
         await self.stream.send_all(b"".join(packed))
         replies: list[Any] = []
         while len(replies) < len(requests):

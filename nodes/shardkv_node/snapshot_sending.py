@@ -12,7 +12,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import trio
 
@@ -154,8 +154,8 @@ class SnapshotSender:
         config = self._engine.config
         return config.rdb_del_sync_files and not config.save and not config.appendonly
 
-    async def _send_file(self, replica: Replica, file: object) -> None:
-        with file as opened:  # type: ignore[attr-defined]
+    async def _send_file(self, replica: Replica, file: BinaryIO) -> None:
+        with file as opened:
             size = os.fstat(opened.fileno()).st_size
             transfer = await self._open(replica)
             if transfer is None:
@@ -245,8 +245,9 @@ class SnapshotSender:
     async def _open(self, replica: Replica) -> Transfer | None:
         """The replica's socket, when what stands before the snapshot is sent; None if the replica is gone."""
         session = self._engine.sessions.get(replica.id)
-        while session is not None and not session.closed and (session.out or session.unsent):  # noqa: ASYNC110
-            await trio.sleep(_SHORT)  # the reactor tells nobody when a socket has taken everything
+        # The reactor tells nobody when a socket has taken everything.
+        while session is not None and not session.closed and (session.out or session.unsent):  # noqa: ASYNC110  # so
+            await trio.sleep(_SHORT)
         sock = None if session is None or session.closed else self._reactor.duplicate(session)
         if sock is None:
             return None

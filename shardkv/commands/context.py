@@ -113,7 +113,7 @@ class Context:
             return None
         self.db.access[key_slot(key)] = self.db.clock
         if type(value) in STRING_TYPES:
-            return value  # type: ignore[no-any-return]
+            return value  # type: ignore[no-any-return]  # a Value is Any
         raise WrongType
 
     def write(self, key: bytes, make: Callable[[], V], kind: type[V]) -> V:

@@ -156,10 +156,10 @@ def _weight(text: bytes | None) -> float:
 
 def _weights(texts: Sequence[bytes | None]) -> list[float]:
     """The numbers of all texts. Raises NotAFloat."""
-    if None not in texts and _PLAIN.fullmatch(b",".join(texts)):  # type: ignore[arg-type]
+    if None not in texts and _PLAIN.fullmatch(b",".join(texts)):  # type: ignore[arg-type]  # no None is among them
         # All of them look like numbers as Python reads them as well, and in C.
         try:
-            found = list(map(float, texts))  # type: ignore[arg-type]
+            found = list(map(float, texts))  # type: ignore[arg-type]  # no None is among them
         except ValueError:
             pass
         else:

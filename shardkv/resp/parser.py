@@ -183,7 +183,7 @@ def _proven_end(data: bytes, requests: list[list[bytes]]) -> int:
     if end >= 0:
         return end
     try:
-        encoded = b"".join([pack_command(tuple(request)) for request in requests])  # type: ignore[arg-type]
+        encoded = b"".join([pack_command(tuple(request)) for request in requests])  # type: ignore[arg-type]  # stub: a tuple of one
     except (TypeError, HiredisError):
         return -1
     return len(encoded) if data.startswith(encoded) else -1
@@ -226,7 +226,7 @@ def _counted_end(data: bytes, requests: list[list[bytes]]) -> int:
         return -1
     try:
         words = list(chain.from_iterable(requests))
-        sizes = bytes(list(map(len, requests + words)))  # type: ignore[operator]
+        sizes = bytes(list(map(len, requests + words)))  # type: ignore[operator]  # len takes both
         joined = b"".join(words)  # raises for a word that is not bytes
     except (TypeError, ValueError):  # ValueError: longer than 255
         return -1

@@ -46,7 +46,7 @@ def _unpack(data: Packed) -> dict[bytes, bytes]:
     """A new dict of what is packed or kept. Raises DamagedValue."""
     if type(data) is bytes:
         return unpack_map(data)
-    words = elements_of(data)  # type: ignore[arg-type]
+    words = elements_of(data)  # type: ignore[arg-type]  # a Listpack then
     fields = dict(zip(words[::2], words[1::2], strict=True)) if len(words) % 2 == 0 else {}
     if 2 * len(fields) != len(words):
         raise DamagedValue("a field without a value, or one that is there twice")

@@ -29,12 +29,12 @@ pack_list: Final[Callable[[list[bytes]], bytes]] = _PACKER.pack
 
 def unpack_map(data: bytes) -> dict[bytes, bytes]:
     """A new dict from what ``pack_map`` made."""
-    return unpackb(data, raw=True)  # type: ignore[no-any-return]
+    return unpackb(data, raw=True)  # type: ignore[no-any-return]  # msgpack says Any
 
 
 def unpack_list(data: bytes) -> list[bytes]:
     """A new list from what ``pack_list`` made."""
-    return unpackb(data, raw=True)  # type: ignore[no-any-return]
+    return unpackb(data, raw=True)  # type: ignore[no-any-return]  # msgpack says Any
 
 
 def packed_length(data: bytes) -> int:

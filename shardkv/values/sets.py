@@ -162,7 +162,7 @@ class SetValue:
         if type(data) is bytes:
             data = self._data = dict.fromkeys(unpack_list(data), True)
         assert type(data) is not array
-        return data  # type: ignore[return-value]
+        return data  # type: ignore[return-value]  # a mapping is all that is left
 
     def __len__(self) -> int:
         data = self._data
@@ -174,10 +174,10 @@ class SetValue:
         if kind is array:
             assert isinstance(member, bytes)
             number = integer_of(member)
-            return number is not None and holds(data, number)  # type: ignore[arg-type]
+            return number is not None and holds(data, number)  # type: ignore[arg-type]  # `kind` has told that it is an array
         if kind is bytes:
-            if packed_length(data) <= TINY:  # type: ignore[arg-type]
-                return member in unpack_list(data)  # type: ignore[arg-type]
+            if packed_length(data) <= TINY:  # type: ignore[arg-type]  # `kind` has told that it is packed
+                return member in unpack_list(data)  # type: ignore[arg-type]  # as above
             return member in self._live()
         return member in data
 
@@ -187,7 +187,7 @@ class SetValue:
             return iter([b"%d" % number for number in data])
         if type(data) is bytes:
             return iter(unpack_list(data))
-        return iter(data)  # type: ignore[arg-type]
+        return iter(data)  # type: ignore[arg-type]  # a mapping is all that is left
 
     def probe(self) -> SetValue | Members:
         """What is quickest to ask for many members."""
@@ -229,20 +229,20 @@ class SetValue:
         data = self._data
         kind = type(data)
         if kind is Buckets and self._table:
-            return data.put(member, True)  # type: ignore[union-attr]
+            return data.put(member, True)  # type: ignore[union-attr]  # `kind` has told
         if kind is array:
             return self._add_to_intset(member, limits)
         if kind is bytes:
             data = self._live()
         before = len(data)
-        data[member] = True  # type: ignore[index,call-overload]
+        data[member] = True  # type: ignore[index,call-overload]  # a mapping is all that is left
         after = len(data)
         if after == before:
             return False
         if not self._table:
             self._table = after > limits.set_max_listpack_entries or len(member) > limits.set_max_listpack_value
         if after > LARGE and kind is dict:
-            self._data = Buckets(data)  # type: ignore[arg-type]
+            self._data = Buckets(data)  # type: ignore[arg-type]  # `kind` has told that it is a dict
         return True
 
     def _add_to_intset(self, member: bytes, limits: SetLimits) -> bool:

@@ -60,7 +60,7 @@ def parse_scores(texts: list[bytes]) -> list[float]:
     raise Malformed("a score that is not a number")
 
 
-class Order(SortedList):  # type: ignore[misc]
+class Order(SortedList):  # type: ignore[misc]  # sortedcontainers has no types
     """Entries in order, in shorter runs than sortedcontainers' own: what is compared lies all over the memory, so the
     fewer steps of a search are inside a run (and not among the ends of runs, which stay in the cache) the better."""
 

@@ -153,8 +153,7 @@ def send(server: Server, requests: Iterable[Words]) -> None:
     reader = hiredis.Reader()
     with socket.create_connection((server.host, server.port)) as sock:
         while chunk := list(islice(left, CHUNK)):
-            # The annotation of pack_command knows a single word only.
-            sock.sendall(b"".join(hiredis.pack_command(words) for words in chunk))  # type: ignore[arg-type]
+            sock.sendall(b"".join(hiredis.pack_command(words) for words in chunk))  # type: ignore[arg-type]  # stub: a tuple of one
             waiting = len(chunk)
             while waiting:
                 data = sock.recv(1 << 16)

@@ -169,7 +169,7 @@ def alone() -> Iterator[tuple[Side, Side]]:
             with node.client() as client:
                 client.must("CLUSTER", "ADDSLOTSRANGE", 0, 10000)
         for node in sides:
-            wait_for(lambda node=node: _serves(node))  # type: ignore[misc]
+            wait_for(lambda node=node: _serves(node))  # type: ignore[misc]  # mypy knows no default of a lambda
         yield Side(sides[0]), Side(sides[1])
 
 
@@ -187,7 +187,7 @@ def pairs() -> Iterator[tuple[Side, Side]]:
                 client.must("CLUSTER", "MEET", "127.0.0.1", side.nodes["b"].port)
         for side in sides:
             for node in side.nodes.values():
-                wait_for(lambda node=node: _knows_both(node) and _serves(node))  # type: ignore[misc]
+                wait_for(lambda node=node: _knows_both(node) and _serves(node))  # type: ignore[misc]  # mypy knows no default of a lambda
         yield sides[0], sides[1]
 
 

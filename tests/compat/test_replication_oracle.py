@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -52,9 +52,9 @@ class Follower:
         self._take(lambda: len(self._data) >= int(size))
         self._data = self._data[int(size) :]
 
-    def _take(self, enough: object) -> None:
+    def _take(self, enough: Callable[[], bool]) -> None:
         until = time.monotonic() + 20
-        while not enough():  # type: ignore[operator]
+        while not enough():
             assert time.monotonic() < until, self._data[-300:]
             if self.client.pending(0.05):
                 self._data += self.client.socket.recv(1 << 16)
@@ -186,7 +186,7 @@ def test_a_replica_without_its_primary_answers_as_redis_does(both: tuple[Server,
         with server.client() as client:
             client.must("CONFIG", "SET", "replica-serve-stale-data", stale)
             client.must("REPLICAOF", "127.0.0.1", 1)
-            wait_for(lambda client=client: replication(client)["master_link_status"] == "down")  # type: ignore[misc]
+            wait_for(lambda client=client: replication(client)["master_link_status"] == "down")  # type: ignore[misc]  # mypy knows no default of a lambda
             answers.append([(question, client.raw(*question.split())) for question in OF_A_REPLICA[1:]])
             role = client.must("ROLE")
             assert role[:3] == [b"slave", b"127.0.0.1", 1]
@@ -218,7 +218,7 @@ def test_a_writable_replica_keeps_its_own_times(both: tuple[Server, Server]) -> 
             client.must("FLUSHALL")
             client.must("SET", "own", "value", "PX", 50)
             assert replication(client, "stats")["slave_expires_tracked_keys"] == "1"
-            wait_for(lambda client=client: client("DBSIZE") == 0, 10)  # type: ignore[misc]
+            wait_for(lambda client=client: client("DBSIZE") == 0, 10)  # type: ignore[misc]  # mypy knows no default of a lambda
             client.must("CONFIG", "SET", "replica-read-only", "yes")
             client.must("REPLICAOF", "NO", "ONE")
 
@@ -232,7 +232,7 @@ def test_fields_of_info_are_those_of_redis(both: tuple[Server, Server]) -> None:
             client.must("REPLICAOF", "NO", "ONE")
             with server.client() as replica:
                 _become(replica)
-                wait_for(lambda client=client: "slave0" in replication(client), 5)  # type: ignore[misc]
+                wait_for(lambda client=client: "slave0" in replication(client), 5)  # type: ignore[misc]  # mypy knows no default of a lambda
                 fields[-1].append(list(replication(client)))
     assert fields[0] == fields[1]
 

@@ -80,7 +80,7 @@ def restart_one_by_one(world: World, load: Load) -> None:
     for primary, replica in shards:
         with replica.client() as client:
             client("CLUSTER", "FAILOVER")
-        wait_for(lambda replica=replica: world.is_primary(replica), 10, "the replica takes over")  # type: ignore[misc]
+        wait_for(lambda replica=replica: world.is_primary(replica), 10, "the replica takes over")  # type: ignore[misc]  # mypy knows no default of a lambda
         wait_for(world.settled, 60, "the old primary follows")
         primary.restart()
         wait_for(world.settled, 60, "the old primary is back")

@@ -29,6 +29,8 @@ DRAWERS = {"util", "utils", "helper", "helpers", "misc", "common", "base", "lib"
 # Written with brackets so that these lines aren't found themselves.
 UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X])\b")
 OF_ONE_MACHINE = re.compile(r"(?<![\w.$}])/([w]ork|[r]oot|[h]ome/[a-z]+|[U]sers/\w+|[o]pt/wheels)/")
+# What a checker is told to overlook, without a word on why.
+SILENCED = re.compile(r"# (type: ignor[e]|noq[a])(\[[^]]*\]|: [A-Z0-9, ]+)?\s*$")
 REGISTRY = re.compile(r"\b([p]ypi|[p]ythonhosted|[n]pmjs|[d]ebian)[.](org|com|net)\b", re.IGNORECASE)
 
 
@@ -112,6 +114,10 @@ def test_no_file_names_the_host_of_a_registry() -> None:
     _nothing(_lines_with(REGISTRY))
 
 
+def test_every_word_to_a_checker_has_its_reason_on_its_line() -> None:
+    _nothing(_lines_with(SILENCED))
+
+
 def test_every_module_says_what_it_is() -> None:
     _nothing([str(path) for path, tree in modules(*PACKAGES, "tests") if tree.body and not ast.get_docstring(tree)])
 
@@ -163,5 +169,6 @@ def test_every_folder_of_a_package_is_a_package() -> None:
 def test_the_patterns_find_what_they_forbid() -> None:
     # A pattern that can't match would pass forever.
     assert OF_ONE_MACHINE.search("open('/" + "work/x')")
+    assert SILENCED.search("x  # type: ign" + "ore[misc]")
     assert UNFINISHED.search("# TO" + "DO later")
     assert REGISTRY.search("https://py" + "pi.org/simple")

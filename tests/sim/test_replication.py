@@ -112,7 +112,7 @@ def test_several_replicas_share_one_snapshot() -> None:
         made.append(order)
         make(order)
 
-    primary.snapshot = counted  # type: ignore[method-assign]
+    primary.snapshot = counted  # type: ignore[method-assign]  # counts, then does the same
     for replica in replicas:
         replica("REPLICAOF", primary.name, 1)
         world.wait(1)
@@ -240,7 +240,7 @@ def test_a_refused_link_is_tried_again_less_and_less_often() -> None:
         tries += 1
         return dial(replica)
 
-    world.dial = counted  # type: ignore[method-assign, assignment]
+    world.dial = counted  # type: ignore[method-assign, assignment]  # as above
     for _ in range(600):
         world.wait(0.1)
     assert 8 <= tries <= 12  # after 0, 1, 3, 7, 15, 23, 31, 39, 47, 55 seconds

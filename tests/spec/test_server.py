@@ -220,7 +220,7 @@ def test_a_change_that_the_world_cannot_make_is_taken_back(kv: EngineClient) -> 
     def impossible(names: object) -> None:
         raise OSError(98, "Address already in use")
 
-    kv.world.options_changed = impossible  # type: ignore[method-assign]
+    kv.world.options_changed = impossible  # type: ignore[method-assign]  # this world refuses
     with refused("ERR CONFIG SET failed - Address already in use"):
         kv("CONFIG", "SET", "maxclients", 77)
     assert kv("CONFIG", "GET", "maxclients") == ["maxclients", "10000"]

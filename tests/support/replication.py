@@ -69,5 +69,5 @@ def fill(client: Client, seed: int, count: int = 60) -> None:
         ("SET", f"other {seed}", seed),
         ("SELECT", 0),
     ]
-    for words, reply in zip(requests, client.pipeline(requests), strict=True):  # type: ignore[arg-type]
+    for words, reply in zip(requests, client.pipeline(requests), strict=True):  # type: ignore[arg-type]  # a list of tuples of different lengths
         assert not isinstance(reply, Refusal), f"{words!r}: {reply.text}"

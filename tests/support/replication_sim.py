@@ -86,7 +86,7 @@ class SimNode(EngineClient):
         self.replication = self.engine.replication
         self.replication.rim = self
         self.engine.stopwatch = world.seconds
-        self.engine.world.close = self._close  # type: ignore[method-assign]
+        self.engine.world.close = self._close  # type: ignore[method-assign]  # the simulated world closes clients itself
 
     @property
     def offset(self) -> int:

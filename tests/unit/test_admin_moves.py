@@ -21,8 +21,8 @@ def primary(number: int, *ranges: tuple[int, int], migrating: object = (), impor
     )
     own = NodeLine(
         *(line.id, line.host, line.port, line.bus_port, ("myself", "master"), None, number, True, ranges),
-        migrating,  # type: ignore[arg-type]
-        importing,  # type: ignore[arg-type]
+        migrating,  # type: ignore[arg-type]  # the stars hide the places
+        importing,  # type: ignore[arg-type]  # as above
     )
     return NodeReport(line, line.address, (own,), "ok", 0)
 

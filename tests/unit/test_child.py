@@ -82,7 +82,7 @@ def test_a_child_that_is_killed_by_a_stranger_has_failed() -> None:
 
 def test_a_child_that_is_told_to_end_has_not() -> None:
     for way in (Children.kill, Children.end):
-        outcome = outcome_of(for_ever, lambda told, way=way: way(told.children))  # type: ignore[misc]
+        outcome = outcome_of(for_ever, lambda told, way=way: way(told.children))  # type: ignore[misc]  # mypy knows no default of a lambda
         assert (outcome.ok, outcome.aborted) == (False, True)
 
 
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path) 
         raise OSError(errno.ESRCH, "the node has ended")
 
     with pytest.raises(OSError, match="No space"):
-        write_file(path, chunks())  # type: ignore[arg-type]
+        write_file(path, chunks())  # type: ignore[arg-type]  # a generator is iterable enough
     with pytest.raises(OSError, match="the node has ended"):
         write_file(path, [b"new"], check=orphaned)
     assert path.read_bytes() == b"old"

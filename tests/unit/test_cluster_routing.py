@@ -37,7 +37,7 @@ def decide(
 ) -> str:
     """The decision as a word or an error's text; the keys are k0, k1 ..."""
     keys = [f"k{index}".encode() for index in range(len(slots))]
-    options = replace(Settings(), **settings)  # type: ignore[arg-type]
+    options = replace(Settings(), **settings)  # type: ignore[arg-type]  # any of the fields
     error = route(view or a_view(), options, slots, keys, asker, lambda key: key in absent)
     return "serve" if error is None else error.text
 

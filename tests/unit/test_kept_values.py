@@ -164,6 +164,27 @@ def test_what_is_damaged_is_refused_without_a_check_sum_and_told_of_with_one(nam
 
 
 @pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (b"hash", (b"HSET", b"hash", b"a", b"2")),
+        (b"zset", (b"ZADD", b"zset", b"1", b"a")),
+        (b"list", (b"LPOP", b"list")),
+        (b"list", (b"RPUSH", b"list", b"x")),
+    ],
+)
+def test_a_pipeline_of_equal_requests_that_meets_a_damaged_one_answers_for_each(
+    name: bytes, words: tuple[bytes, ...]
+) -> None:
+    kv = EngineClient()
+    load(kv.engine, file_of(_wrong_size(BLOB), [name]))
+    kv.engine.begin(BEGIN)
+    kv.engine.run(kv.session, [list(words) for _ in range(8)])
+    assert b"".join(kv.session.out).count(b"-ERR The value of the key is damaged: ") == 8
+    kv.session.out.clear()
+    assert kv("TYPE", name) == name.decode()
+
+
+@pytest.mark.parametrize(
     "blob",
     [b"", BLOB[:-1], BLOB[:-1] + b"\0", b"\x08" + BLOB[1:], listpack.encode([]), listpack.encode([b"x"] * 5000)],
 )

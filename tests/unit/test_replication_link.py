@@ -38,7 +38,7 @@ def link(**changes: object) -> ReplicaLink:
         "announce_ip": b"",
         "announce_port": 7000,
     }
-    made = ReplicaLink(Settings(**(facts | changes)), 0.0)  # type: ignore[arg-type]
+    made = ReplicaLink(Settings(**(facts | changes)), 0.0)  # type: ignore[arg-type]  # any of the fields
     assert made.tick(0.0, 0, None) == [Dial()]
     made.connected(0.0)
     return made

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tests.support.oracle import SETTINGS
 from tests.support.processes import Node
@@ -89,8 +90,8 @@ def play(
 def explain(game: Contest, drawn: Drawn, failure: Failure) -> str:
     """The failure with the shortest sequence that shows it."""
 
-    def fails(steps: object) -> bool:
-        again = game.run(replace(drawn, steps=tuple(steps)))  # type: ignore[arg-type]
+    def fails(steps: Sequence[Any]) -> bool:
+        again = game.run(replace(drawn, steps=tuple(steps)))
         return again is not None and again.signature == failure.signature
 
     steps = shrunk(drawn.steps[: failure.at + 1], fails)
