@@ -377,8 +377,8 @@ class Reactor:
             return
         session.query_pending = parser.pending
         session.last_seen = self._engine.now  # who sends a large request slowly is not idle
-        if not self._engine.bound_input(session) and self._config.maxmemory_clients:
-            self._engine.evict_clients()
+        if not self._engine.limits.bound_input(session) and self._config.maxmemory_clients:
+            self._engine.limits.evict()
 
     def _bug(self, session: Session, error: Exception) -> None:
         import traceback
@@ -482,7 +482,7 @@ class Reactor:
             self._drop(connection)
             return
         if self._config.maxmemory_clients:
-            self._engine.evict_clients()
+            self._engine.limits.evict()
             if session.closed:
                 return
         interest = READ if (session.unsent < UNREAD_MAX and session not in self._postponed) or session.is_replica else 0
@@ -639,7 +639,7 @@ class Reactor:
             for fd in self._listeners:
                 self._poller.modify(fd, READ)
         if self._config.maxmemory_clients:
-            self._engine.evict_clients()
+            self._engine.limits.evict()
         timeout = self._config.timeout
         now = unix_ms()
         for connection in self._next_swept():

@@ -24,7 +24,7 @@ async def expire_keys(engine: Engine, reactor: Reactor) -> None:
     """The active expire cycle, ``hz`` times a second, and more often while there is much to do."""
     while True:
         await trio.sleep(1 / engine.config.hz)
-        while engine.expire_some(clock.unix_ms(), EXPIRE_STEP_SECONDS):
+        while engine.expiring.step(clock.unix_ms(), EXPIRE_STEP_SECONDS):
             reactor.flush_woken()
             share = EXPIRE_SHARE + 0.02 * (engine.config.active_expire_effort - 1)
             await trio.sleep(EXPIRE_STEP_SECONDS * (1 / share - 1))

@@ -196,7 +196,7 @@ def reset(ctx: Context) -> Simple:
     session = ctx.session
     if session.is_replica or session.is_primary:
         raise ReplyError("ERR can only reset normal client connections")
-    ctx.host.end_transaction(session)
+    ctx.host.transactions.end(session)
     session.db = ctx.db = ctx.database(0)
     ctx.host.forget_messages(session)
     ctx.host.hide_requests(session)

@@ -53,7 +53,7 @@ class Context:
         if value is None:
             return None
         if db.expires[slot] is not None and db.expired(key, slot):
-            self.host.expire(db, key)
+            self.host.expiring.expire(db, key)
             return None
         return value
 
@@ -63,7 +63,7 @@ class Context:
         slot = key_slot(key)
         value: Value | None = db.values[slot].get(key)
         if value is not None and db.expires[slot] is not None and db.expired(key, slot):
-            self.host.expire(db, key)
+            self.host.expiring.expire(db, key)
             value = None
         stats = self.host.stats
         if value is None:
@@ -135,7 +135,7 @@ class Context:
         times = db.expires[slot]
         if times is not None and key in times:
             if db.expired(key, slot):
-                self.host.expire(db, key)  # what has expired goes as expired, not as overwritten
+                self.host.expiring.expire(db, key)  # what has expired goes as expired, not as overwritten
             if not keep_ttl:
                 db.expire_at(key, None)
         self._put(slot, key, value)
@@ -188,7 +188,7 @@ class Context:
         """Set (Unix milliseconds) or clear the expiry of a key that exists."""
         self.db.expire_at(key, at)
         if self.host.following and at is not None and not self.session.is_primary:
-            self.host.remember_time(self.db, key)
+            self.host.expiring.remember(self.db, key)
 
     def touch(self, key: bytes, event: str, changes: int = 1) -> None:
         """``key`` was changed, and this is what happened: dirty count, WATCH, waiting clients, caches and keyspace

@@ -107,7 +107,7 @@ def sleep(ctx: Context, word: bytes) -> Simple:
 def set_active_expire(ctx: Context, word: bytes) -> Simple:
     """Setting it to 0 keeps expired keys until somebody asks for them; 1 looks for them in the background again."""
     number = _LEADING_NUMBER.match(word)
-    ctx.host.active_expire = number is not None and int(number[1]) != 0
+    ctx.host.expiring.active = number is not None and int(number[1]) != 0
     return OK
 
 

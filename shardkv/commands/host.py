@@ -266,6 +266,34 @@ class StoppingPort(Protocol):
         """Take a shutdown back that waits. Raises ReplyError if none does."""
 
 
+class ExpiringPort(Protocol):
+    """The end of keys whose time is over."""
+
+    active: bool  #: they end before somebody asks
+
+    def expire(self, database: Database, key: bytes) -> None:
+        """Delete a key whose time has passed, with all consequences."""
+
+    def remember(self, database: Database, key: bytes) -> None:
+        """A client of a writable replica has given a key a time."""
+
+
+class TransactionsPort(Protocol):
+    """What EXEC runs, and the watches that decide."""
+
+    def watch(self, session: Session, keys: Iterable[bytes]) -> None:
+        """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
+
+    def unwatch(self, session: Session) -> None:
+        """Forget what a session watches."""
+
+    def execute(self, session: Session) -> Any:
+        """EXEC: run the queue as one; the replies, or why it did not run. Raises ReplyError."""
+
+    def end(self, session: Session) -> None:
+        """Leave MULTI and forget the watches."""
+
+
 class MessagePort(Protocol):
     """What clients are sent that is no reply."""
 
@@ -384,7 +412,6 @@ class Host(Protocol):
     attentive: bool
     databases: list[Database | None]
     commands: dict[bytes, Command]
-    active_expire: bool
     slow_log: SlowLog
     latency: LatencyMonitor
     snapshots: SnapshotState
@@ -406,6 +433,14 @@ class Host(Protocol):
     @property
     def scripts(self) -> ScriptsPort:
         """Scripts and libraries of functions."""
+
+    @property
+    def expiring(self) -> ExpiringPort:
+        """The end of keys whose time is over."""
+
+    @property
+    def transactions(self) -> TransactionsPort:
+        """What EXEC runs, and the watches that decide."""
 
     @property
     def messages(self) -> MessagePort:
@@ -464,24 +499,6 @@ class Host(Protocol):
 
     def unpause(self) -> None:
         """End a pause."""
-
-    def watch(self, session: Session, keys: Iterable[bytes]) -> None:
-        """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
-
-    def unwatch(self, session: Session) -> None:
-        """Forget what a session watches."""
-
-    def execute(self, session: Session) -> Any:
-        """EXEC: run the queue as one; the replies, or why it did not run. Raises ReplyError."""
-
-    def end_transaction(self, session: Session) -> None:
-        """Leave MULTI and forget the watches."""
-
-    def expire(self, database: Database, key: bytes) -> None:
-        """Delete a key whose time has passed, with all consequences."""
-
-    def remember_time(self, database: Database, key: bytes) -> None:
-        """A client of a writable replica has given a key a time."""
 
     def look_up(self, words: list[bytes]) -> Command | None:
         """The command of a request, its subcommand if it is a container; None if there is none."""

@@ -32,7 +32,7 @@ def multi(ctx: Context) -> Simple:
 )
 def exec_(ctx: Context) -> Reply:
     """Runs the queued commands as one; does nothing if a watched key has changed."""
-    return ctx.host.execute(ctx.session)
+    return ctx.host.transactions.execute(ctx.session)
 
 
 @command(
@@ -46,7 +46,7 @@ def discard(ctx: Context) -> Simple:
     """Forgets the queued commands and the watched keys."""
     if ctx.session.queue is None:
         raise ReplyError("ERR DISCARD without MULTI")
-    ctx.host.end_transaction(ctx.session)
+    ctx.host.transactions.end(ctx.session)
     return OK
 
 
@@ -62,12 +62,12 @@ def watch(ctx: Context, *keys: bytes) -> Simple:
     """Lets the next EXEC fail if one of the keys is changed before it."""
     if ctx.session.queue is not None:
         raise ReplyError("ERR WATCH inside MULTI is not allowed")
-    ctx.host.watch(ctx.session, keys)
+    ctx.host.transactions.watch(ctx.session, keys)
     return OK
 
 
 @command("UNWATCH", flags=_OPEN, group="transactions", since="2.2.0")
 def unwatch(ctx: Context) -> Simple:
     """Forgets all watched keys."""
-    ctx.host.unwatch(ctx.session)
+    ctx.host.transactions.unwatch(ctx.session)
     return OK

@@ -1,8 +1,8 @@
 """How much of the node's memory clients may take: what they leave unread, what they leave unfinished, and all of it
 together.
 
-The rim tells of every change of a buffer (``weigh``), asks whether the client has gone too far, and closes whom it is
-given. All sizes are bytes.
+The rim tells of every change of a buffer (``weigh``) and asks that whoever has gone too far be closed. All sizes are
+bytes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from ..commands.session import SESSION_BYTES
 
 if TYPE_CHECKING:
+    from ..commands.host import World
     from ..commands.session import Session
     from ..config import Config
+    from .stats import Stats
 
 #: What a request that waits costs beside its bytes, and each of its words.
 _REQUEST_BYTES: Final = 90
@@ -28,10 +30,12 @@ _LEAST: Final = 128 * 1024
 class ClientLimits:
     """The limits of one engine's clients."""
 
-    __slots__ = ("_config", "_sessions", "_weights", "total")
+    __slots__ = ("_config", "_sessions", "_stats", "_weights", "_world", "total")
 
-    def __init__(self, config: Config, sessions: dict[int, Session]) -> None:
+    def __init__(self, config: Config, world: World, stats: Stats, sessions: dict[int, Session]) -> None:
         self._config = config
+        self._world = world
+        self._stats = stats
         self._sessions = sessions
         self._weights: dict[Session, int] = {}  #: those that have something in their buffers
         self.total = 0  #: of all buffers
@@ -68,6 +72,18 @@ class ClientLimits:
             _REQUEST_BYTES + sum(map(len, words)) + _WORD_BYTES * len(words) for words in requests
         )
 
+    def bound_input(self, session: Session) -> bool:
+        """Close a client that has left too much with us; whether it was."""
+        self.weigh(session)
+        if session.closed or not self.input_exceeded(session):
+            return session.closed
+        self._stats.query_limit_disconnections += 1
+        self._world.log(
+            "warning", f"Closing client that reached max query buffer length: id={session.id} addr={session.address}"
+        )
+        self._world.close(session)
+        return True
+
     # ---- all together
 
     def weigh(self, session: Session) -> None:
@@ -100,6 +116,13 @@ class ClientLimits:
             return None
         candidates = [session for session in self._sessions.values() if _may_be_evicted(session)]
         return max(candidates, key=lambda session: self._weights.get(session, 0), default=None)
+
+    def evict(self) -> None:
+        """Close the largest clients while all together take too much memory (``maxmemory-clients``)."""
+        while (session := self.evicted()) is not None:
+            self._stats.evicted_clients += 1
+            self._world.log("notice", f"Evicting client: id={session.id} addr={session.address}")
+            self._world.close(session)
 
 
 def _may_be_evicted(session: Session) -> bool:

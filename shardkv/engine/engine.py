@@ -14,27 +14,25 @@ set anew whenever one of the things that they summarise changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
-from ..commands.hash_fields import expire_fields
 from ..commands.host import ClusterPort, World
 from ..commands.session import Blocked, Session
 from ..commands.spec import TABLE, Command
 from ..errors import ReplyError
 from ..keyspace.database import Database
-from ..keyspace.expiry import ExpireCycle
 from ..keyspace.slots import SLOT_COUNT, key_slot
 from ..persist.aof.state import AofState
 from ..persist.loading import LoadProgress
 from ..persist.snapshots import SnapshotState
 from ..resp.encoder import encode
-from ..resp.replies import NO_REPLY, OK, NullArray
+from ..resp.replies import NO_REPLY, OK
 from ..scripting.failure import ScriptError
 from .access import Access
 from .blocking import Waiting
 from .client_limits import ClientLimits
+from .expiring import Expiring
 from .gates import POSTPONED, Gate, gates_of
 from .leaving import Leaving
 from .messages import Messages
@@ -48,7 +46,8 @@ from .scripts import Scripts
 from .shortway import ShortWay
 from .stats import Stats
 from .stopping import Stopping
-from .watching import Watches, has_expired
+from .transactions import Transactions
+from .watching import Watches
 
 if TYPE_CHECKING:
     from random import Random
@@ -57,10 +56,6 @@ if TYPE_CHECKING:
 
 #: What the cluster answers in EXEC's place reaches the client as it is, for clients act on it.
 REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN", "TRYAGAIN"})
-#: Fields of hashes that are expired between two looks at the clock.
-FIELDS_A_LOOK: Final = 64
-#: Keys with a time of their own that a writable replica looks at in one step.
-OWN_KEYS_A_LOOK: Final = 512
 
 
 class Engine:
@@ -75,7 +70,6 @@ class Engine:
         self.served = bytearray(b"\x01" * SLOT_COUNT)
         self.databases: list[Database | None] = [None] * config.databases
         self.opened: list[Database] = []  #: those that have been used
-        self.cycles: dict[int, ExpireCycle] = {}
         self.sessions: dict[int, Session] = {}
         self.next_session = 1
         self.stats = Stats()
@@ -84,17 +78,17 @@ class Engine:
         self.calm = True
         self.attentive = False
         self.loading = False
-        self.active_expire = True
         self.snapshots = SnapshotState()
         self.aof = AofState()
         self.progress: LoadProgress | None = None  #: of what is being loaded
         self.loading_aside = False  #: new data are being loaded while the old ones are served
         self.disk_fault: str | None = None  #: what writes are refused with, since they could not be made to last
         self.following = False  #: this node is a replica: what has expired stays until the primary says so
-        self.remembered_times: dict[tuple[int, bytes], None] = {}  #: keys of a writable replica that expire here
         self.pausing = Pause()
         self.waiting = Waiting(self)
-        self.limits = ClientLimits(config, self.sessions)
+        self.expiring = Expiring(self)
+        self.transactions = Transactions(self)
+        self.limits = ClientLimits(config, world, self.stats, self.sessions)
         self.leaving = Leaving(self)
         self.lease = 1 << 62  #: until when this node may serve without asking the cluster (Unix milliseconds)
         self.routing = False  #: keys may have to be served elsewhere, or later
@@ -137,7 +131,7 @@ class Engine:
         self.replication.gone(session)
         self.sessions.pop(session.id, None)
         self.observer.dismiss(session)
-        self.unwatch(session)
+        self.transactions.unwatch(session)
         if session.blocked is not None:
             self.waiting.remove(session)
         self.pausing.forget(session)
@@ -168,7 +162,7 @@ class Engine:
             database = self.databases[index] = Database(index, self.served)
             database.attended = self.attentive
             self.opened.append(database)
-            self.cycles[index] = ExpireCycle(database)
+            self.expiring.opened(database)
         database.now = self.horizon
         database.clock = self.now // 1000
         return database
@@ -182,7 +176,7 @@ class Engine:
         self.watches.flushed(two)
         one.index, two.index = second, first
         self.databases[first], self.databases[second] = two, one
-        self.cycles[first], self.cycles[second] = self.cycles[second], self.cycles[first]
+        self.expiring.swapped(first, second)
         for session in self.sessions.values():
             if session.db is one:
                 session.db = two
@@ -443,7 +437,7 @@ class Engine:
             session.refresh()
         if command is not None and command.name == "exec":
             # Even outside MULTI, where only watches end.
-            self.end_transaction(session)
+            self.transactions.end(session)
             if error.code not in REDIRECTIONS:
                 error = ReplyError(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")
         elif session.queue is not None:
@@ -575,44 +569,6 @@ class Engine:
         if self.cluster is not None and self.waiting:
             self.waiting.refuse(lambda session, blocked: waiting_refusal(self, session, blocked))
 
-    def watch(self, session: Session, keys: Iterable[bytes]) -> None:
-        """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
-        self.watches.add(session, keys)
-        self.refresh_calm()
-
-    def unwatch(self, session: Session) -> None:
-        """Forget what a session watches."""
-        if session.watching:
-            self.watches.remove(session)
-            self.refresh_calm()
-        session.watch_broken = False
-
-    def watch_fails(self, session: Session) -> bool:
-        """Whether EXEC must abort: a watched key was touched, or has expired since WATCH."""
-        return session.watch_broken or any(
-            not had_expired and has_expired(self.database(index), key)
-            for (index, key), had_expired in session.watching.items()
-        )
-
-    def expire(self, database: Database, key: bytes) -> None:
-        """Delete a key whose time has passed: DEL (UNLINK if ``lazyfree-lazy-expire`` says so) is propagated, the event
-        is ``expired``. A replica leaves it to its primary, unless its own clients may write and one of them does."""
-        if not self.following or (not self.config.replica_read_only and self.context.command.is_write):
-            self._expire(database, key)
-
-    def _expire(self, database: Database, key: bytes) -> None:
-        database.discard(key)
-        database.dirty += 1
-        self.stats.expired += 1
-        if self.attentive:
-            self.watches.expired(database, key)
-            if self.waiting:
-                self.waiting.touched(database, key)
-            if self.messages.tracking:
-                self.messages.changed(key, written=False)
-            self.notice(database, key, "expired")
-        self.propagation.add(database, [b"UNLINK" if self.config.lazyfree_lazy_expire else b"DEL", key])
-
     # ---- waiting
 
     def block(self, session: Session, blocked: Blocked) -> None:
@@ -675,26 +631,7 @@ class Engine:
         """Let requests wait behind one that waits, within limits."""
         session.waiting.extend(requests)
         self.limits.hold(session, requests)
-        self.bound_input(session)
-
-    def bound_input(self, session: Session) -> bool:
-        """Close a client that has left too much with us; whether it was."""
-        self.limits.weigh(session)
-        if session.closed or not self.limits.input_exceeded(session):
-            return session.closed
-        self.stats.query_limit_disconnections += 1
-        self.world.log(
-            "warning", f"Closing client that reached max query buffer length: id={session.id} addr={session.address}"
-        )
-        self.world.close(session)
-        return True
-
-    def evict_clients(self) -> None:
-        """Close the largest clients while all together take too much memory (``maxmemory-clients``)."""
-        while (session := self.limits.evicted()) is not None:
-            self.stats.evicted_clients += 1
-            self.world.log("notice", f"Evicting client: id={session.id} addr={session.address}")
-            self.world.close(session)
+        self.limits.bound_input(session)
 
     # ---- time
 
@@ -710,39 +647,6 @@ class Engine:
         if self.pausing.until is not None and now >= self.pausing.until:
             self._go_on(self.pausing.time_out(now))
         self.waiting.time_out(now)
-
-    def expire_some(self, now: int, budget_seconds: float) -> bool:
-        """One bounded step of the active expire cycle over all databases. True if there is more to do at once."""
-        if not self.active_expire or self.pausing.until is not None:
-            return False
-        if self.following:
-            return self._expire_own(now)
-        self.begin(now)
-        started = self.stopwatch()
-        until = started + budget_seconds
-        more = False
-        for cycle in list(self.cycles.values()):
-            stale, walked = cycle.stale, cycle.walked
-            whole = cycle.step(now, self.expire, lambda: self.stopwatch() >= until)
-            looked = cycle.walked - walked
-            if looked:
-                share = 100.0 * (cycle.stale - stale) / looked
-                self.stats.expired_stale_percent = self.stats.expired_stale_percent * 0.95 + share * 0.05
-                more = more or (not whole and share > 10.0)
-            if not whole:
-                self.stats.expire_time_cap_reached += 1
-        for database in self.opened:
-            if database.hash_times:
-                while (fields_due := expire_fields(self, database, now, FIELDS_A_LOOK)) and self.stopwatch() < until:
-                    pass
-                more = more or fields_due
-        self.propagation.leave(together=False)
-        seconds = self.stopwatch() - started
-        self.stats.expire_cycle_cpu_ms += seconds * 1000
-        self.observer.held_up("expire-cycle", seconds)
-        if self.waiting.ready:
-            self.waiting.serve()
-        return more
 
     # ---- loading
 
@@ -762,56 +666,6 @@ class Engine:
     def changes(self) -> int:
         """How many changes were made since the start."""
         return sum(database.dirty for database in self.opened)
-
-    def remember_time(self, database: Database, key: bytes) -> None:
-        """A client of a writable replica has given a key a time. The primary knows nothing of it: it expires here."""
-        self.remembered_times[database.index, key] = None
-
-    def _expire_own(self, now: int) -> bool:
-        """Look at the keys that expire here though this node is a replica. True if there are more to look at."""
-        remembered = self.remembered_times
-        if not remembered:
-            return False
-        self.begin(now)
-        for index, key in list(islice(remembered, OWN_KEYS_A_LOOK)):
-            del remembered[index, key]
-            database = self.database(index)
-            at = database.expiry(key)
-            if at is None:
-                continue
-            if at < now:
-                self._expire(database, key)
-            else:
-                remembered[index, key] = None
-        self.propagation.leave(together=False)
-        return False
-
-    # ---- transactions
-
-    def execute(self, session: Session) -> Any:
-        """EXEC: run the queue as one, or say why not."""
-        queue = session.queue
-        if queue is None:
-            raise ReplyError("ERR EXEC without MULTI")
-        broken, failed = session.queue_broken, self.watch_fails(session)
-        self.end_transaction(session)
-        if broken:
-            raise ReplyError("EXECABORT Transaction discarded because of previous errors.")
-        if failed:
-            return NullArray
-        return [
-            self.access.refuse_queued(session, command, words) or self.call_inside(command, words)
-            for command, words in queue
-        ]
-
-    def end_transaction(self, session: Session) -> None:
-        """Leave MULTI and forget the watches."""
-        session.queue = None
-        session.queue_broken = False
-        session.queue_bytes = 0
-        self.unwatch(session)
-        session.asking = False
-        session.refresh()
 
     # ---- info
 

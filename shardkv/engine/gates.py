@@ -170,7 +170,7 @@ def queued(engine: Engine, session: Session, command: Command, words: list[bytes
         # Else it can't run any more, and its keys have no say in where EXEC is routed.
         session.queue.append((command, words))
         session.queue_bytes += sum(map(len, words))
-        engine.bound_input(session)
+        engine.limits.bound_input(session)
     return QUEUED
 
 

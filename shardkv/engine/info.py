@@ -112,7 +112,7 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "latest_fork_usec", round(facts["fork_seconds"] * 1e6)
     yield "total_forks", facts["forks"]
     yield "migrate_cached_sockets", 0
-    yield "slave_expires_tracked_keys", len(engine.remembered_times)
+    yield "slave_expires_tracked_keys", len(engine.expiring.remembered)
     for name in (
         "active_defrag_hits",
         "active_defrag_misses",
@@ -188,7 +188,7 @@ def _cluster(engine: Engine, facts: Facts) -> Fields:
 def _keyspace(engine: Engine, facts: Facts) -> Fields:
     for index, database in enumerate(engine.databases):
         if database is not None and database.size:
-            average = round(engine.cycles[index].average_ttl)
+            average = round(engine.expiring.cycles[index].average_ttl)
             yield f"db{index}", f"keys={database.size},expires={database.expiring},avg_ttl={average},subexpiry=0"
 
 

@@ -433,7 +433,7 @@ class Replication:
         self.history.branch(self.new_id())
         self.primary.empty_since = engine.now
         engine.following = False
-        engine.remembered_times.clear()
+        engine.expiring.remembered.clear()
         self._listen()
         engine.refresh_calm()
         self.rim.follow()

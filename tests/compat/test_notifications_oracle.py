@@ -160,7 +160,7 @@ def test_the_active_cycle_makes_the_event_when_it_deletes() -> None:
     kv("SET", "k", "v", "PX", 30)
     ear.taken()
     sent = kv.propagated()
-    kv.engine.expire_some(kv.now + 31, 1.0)
+    kv.engine.expiring.step(kv.now + 31, 1.0)
     assert _heard(ear) == ["expired(k)"]
     assert sent == [[b"DEL", b"k"]]
 

@@ -59,7 +59,7 @@ def play(drawn: Drawn, leader: EngineClient, rng: Random) -> None:
     for step in drawn.steps:
         leader.now += rng.choice(STEPS)
         if rng.random() < 0.1:
-            leader.engine.expire_some(leader.now, 1.0)
+            leader.engine.expiring.step(leader.now, 1.0)
         client = clients[step.client]
         client.send(*step.words)
         client.taken()

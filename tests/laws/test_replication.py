@@ -34,7 +34,7 @@ def _play(world: SimWorld, primary: SimNode, number: int, requests: int) -> None
         if rng.random() < 0.3:
             world.wait(rng.choice(STEPS))
         if rng.random() < 0.1:
-            primary.engine.expire_some(primary.now, 1.0)
+            primary.engine.expiring.step(primary.now, 1.0)
         if rng.random() < 0.05:
             world.cut()
             world.wait(0.1)

@@ -136,7 +136,7 @@ def test_twins_and_plain_commands_are_one(
             sent.append(kv.propagated())
         if watched:
             watcher = kv.other()
-            kv.engine.watch(watcher.session, [b"a", b"{a}1"])
+            kv.engine.transactions.watch(watcher.session, [b"a", b"{a}1"])
             kv.engine.refresh_calm()
     for step in steps:
         if isinstance(step, int):

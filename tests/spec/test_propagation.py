@@ -55,7 +55,7 @@ def test_the_active_cycle_propagates_each_key_by_itself(kv: EngineClient) -> Non
     kv("PEXPIRE", "a", 5)
     kv("PEXPIRE", "b", 5)
     del told[:]
-    kv.engine.expire_some(kv.now + 10, 1.0)
+    kv.engine.expiring.step(kv.now + 10, 1.0)
     assert sorted(told) == ["0 DEL a", "0 DEL b"]
 
 

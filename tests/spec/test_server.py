@@ -252,10 +252,10 @@ def test_debug_sleep_stops_the_world(kv: EngineClient) -> None:
 def test_debug_set_active_expire_stops_the_background_cycle(kv: EngineClient) -> None:
     kv("SET", "a", "1", "PX", 1)
     kv("DEBUG", "SET-ACTIVE-EXPIRE", 0)
-    kv.engine.expire_some(BEGIN + 10, 1.0)
+    kv.engine.expiring.step(BEGIN + 10, 1.0)
     assert kv("DBSIZE") == 1
     kv("DEBUG", "SET-ACTIVE-EXPIRE", 1)
-    kv.engine.expire_some(BEGIN + 10, 1.0)
+    kv.engine.expiring.step(BEGIN + 10, 1.0)
     assert kv("DBSIZE") == 0
 
 

@@ -57,7 +57,7 @@ def test_every_key_of_a_reading_command_is_remembered(kv: EngineClient, cache: E
 def test_an_expired_key_is_told_of(kv: EngineClient, cache: EngineClient) -> None:
     kv("SET", "name", "ada", "PX", 10)
     read(cache, "name")
-    kv.engine.expire_some(kv.now + 11, 1.0)
+    kv.engine.expiring.step(kv.now + 11, 1.0)
     assert told(cache) == [["name"]]
 
 

@@ -256,7 +256,7 @@ class EngineClient:
         """From now on keyspace events are appended to the list returned, as pairs of event and key."""
         told: list[tuple[str, str]] = []
         # somebody listens, so that keys are attended to
-        self.engine.watch(Session(id=-1, db=self.db, created=0), [b""])
+        self.engine.transactions.watch(Session(id=-1, db=self.db, created=0), [b""])
         engine: Any = self.engine
         engine.notice = lambda database, key, event: told.append((event, key.decode()))
         return told

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from shardkv.commands.session import Session
-from shardkv.config import Config
 from shardkv.engine.client_limits import ClientLimits
 from tests.support.engine_client import EngineClient
 
@@ -114,16 +113,16 @@ def test_the_largest_clients_make_room(kv: EngineClient) -> None:
         client.session.unsent = unsent
         limits.weigh(client.session)
     kept("CLIENT", "NO-EVICT", "ON")
-    kv.engine.evict_clients()
+    kv.engine.limits.evict()
     gone = [client.session.closed for client in (small, large, huge, kept)]
     assert gone == [False, True, True, False]
     assert "evicted_clients:2\r\n" in kv("INFO", "stats")
     assert limits.total == 800_000
 
 
-def test_percent_are_of_maxmemory() -> None:
-    config = Config()
-    limits = ClientLimits(config, {})
+def test_percent_are_of_maxmemory(kv: EngineClient) -> None:
+    config = kv.engine.config
+    limits = kv.engine.limits
     config.set([(b"maxmemory-clients", b"5%")])
     assert limits.most == 0
     config.set([(b"maxmemory", b"100mb")])
