@@ -88,10 +88,9 @@ def scan(ctx: Context, words: list[bytes]) -> list[Any]:
     matches = None if text is None else _filter(text)
     if matches is not None:
         found = [name for name in found if matches(name)]
-    if kind is not None:
-        found = [name for name in found if type_name(ctx.db.get(name)) == kind]
-    # Those that have expired are deleted on the way.
-    return [b"%d" % after, [name for name in found if ctx.peek(name) is not None]]
+    # Those that have expired are deleted on the way, of whatever type they are.
+    held = [(name, value) for name in found if (value := ctx.peek(name)) is not None]
+    return [b"%d" % after, [name for name, value in held if kind is None or type_name(value) == kind]]
 
 
 def _scan_slot(db: Database, slot: int, cursor: int, count: int) -> tuple[int, list[bytes]]:

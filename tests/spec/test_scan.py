@@ -132,3 +132,9 @@ def test_any_number_is_taken_as_a_cursor(kv: EngineClient) -> None:
         after, page = kv("SCAN", cursor)
         assert after.isdigit()
         assert isinstance(page, list)
+
+
+def test_a_scan_for_a_type_ends_what_has_expired_whatever_it_is(kv: EngineClient) -> None:
+    kv("SET", "gone", "v", "EXAT", 1)
+    assert kv("SCAN", 0, "TYPE", "list") == ["0", []]
+    assert "expired_keys:1\r\n" in kv("INFO", "stats")
