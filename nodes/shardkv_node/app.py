@@ -25,6 +25,7 @@ from .cluster import ClusterNode, NodesFileFault
 from .listeners import Doors, ListenFault, listen_unix
 from .loading import LoadFault
 from .logs import Log
+from .metrics_server import MetricsServer
 from .reactor import Reactor
 from .replication import ReplicationManager
 from .shipping import Shipping
@@ -156,6 +157,7 @@ class Node:
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
         self.replication: ReplicationManager
+        self.metrics: MetricsServer
         self.doors: Doors
         self.fault: LoadFault | None = None  #: what is on disk cannot be loaded
         self._pid_file: Path | None = None
@@ -194,6 +196,9 @@ class Node:
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)
         self._open_tls()
+        self.metrics = MetricsServer(self.engine, self.reactor.denies)
+        self.world.metrics_doors = Doors(self.metrics.listen, self.metrics.stop_listening, config.tcp_backlog)
+        self.world.metrics_doors.open(config.bind, config.metrics_port)
         if config.unixsocket:
             self.reactor.listen([listen_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog)])
         elif not self.doors and not self.world.tls_doors:
@@ -247,6 +252,7 @@ class Node:
                 if self.cluster is not None:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
+                nursery.start_soon(self.metrics.run)
                 nursery.start_soon(self.world.shipping.run)
                 nursery.start_soon(self.world.children.run)
                 nursery.start_soon(sweep_clients, self.reactor)

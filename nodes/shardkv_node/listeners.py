@@ -103,6 +103,7 @@ class Doors:
         self._backlog = backlog
         self._sockets: list[socket.socket] = []
         self._where: tuple[tuple[str, ...], int] = ((), 0)
+        self._before: tuple[tuple[str, ...], int] = ((), 0)
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -124,5 +125,9 @@ class Doors:
                 self._watch(self._sockets)
             raise
         self._close(old)
-        self._sockets, self._where = made, (tuple(addresses), port)
+        self._sockets, self._where, self._before = made, (tuple(addresses), port), before
         self._watch(made)
+
+    def go_back(self) -> None:
+        """Listen where it was before the last change."""
+        self.open(*self._before)

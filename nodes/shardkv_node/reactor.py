@@ -540,7 +540,7 @@ class Reactor:
         links = 0 if cluster is None else len(cluster.links())
         if len(self._connections) + links >= self._config.maxclients:
             refusal = _TOO_MANY if cluster is None else _TOO_MANY_WITH_LINKS
-        elif sock.family != socket.AF_UNIX and self._denied(peer):
+        elif sock.family != socket.AF_UNIX and self.denies(peer):
             refusal = _DENIED
         if refusal:
             stats.rejected_connections += 1
@@ -577,7 +577,7 @@ class Reactor:
             fd=sock.fileno(), address=show_address(peer), local_address=show_address(sock.getsockname())
         )
 
-    def _denied(self, peer: object) -> bool:
+    def denies(self, peer: object) -> bool:
         """Protected mode: without a password only this machine may connect."""
         if not self._config.protected_mode or not self._engine.access.users.default.needs_no_password:
             return False

@@ -56,6 +56,7 @@ class NodeWorld:
     reactor: Reactor
     doors: Doors
     tls_doors: Doors
+    metrics_doors: Doors
     shipping: Shipping
     snapshots: Snapshots
     append_only: AppendOnly
@@ -135,14 +136,23 @@ class NodeWorld:
         self.config.assign(Config.dir, str(Path.cwd()))
 
     def _move_doors(self, changed: frozenset[str]) -> None:
-        """Listen where ``port``, ``tls-port`` and ``bind`` say now."""
+        """Listen where ``bind`` and the options of ports say now, at all of them or, if one cannot be had, where it
+        was."""
         config = self.config
-        for doors, option, port in ((self.doors, "port", config.port), (self.tls_doors, "tls-port", config.tls_port)):
+        moved: list[Doors] = []
+        for doors, option, port in (
+            (self.doors, "port", config.port),
+            (self.tls_doors, "tls-port", config.tls_port),
+            (self.metrics_doors, "metrics-port", config.metrics_port),
+        ):
             if not changed & {option, "bind"}:
                 continue
             try:
                 doors.open(config.bind, port)
+                moved.append(doors)
             except ListenFault as fault:
+                for others in reversed(moved):
+                    others.go_back()
                 self._log("warning", f"Warning: {fault}")
                 if option in changed:
                     raise _refused(option, "Unable to listen on this port. Check server logs.") from fault

@@ -94,6 +94,20 @@ class Access:
         """Whether a client needs no password: it has given one, or the default user asks for none (any more)."""
         return session.authenticated or self.users.default.lets_everybody_in
 
+    def admits(self, who: tuple[bytes, bytes] | None, command: Command, words: list[bytes]) -> bool:
+        """Whether somebody without a session (who asks for metrics) may say this: as the user of this name and
+        password, or as the default user. What is refused is counted."""
+        if who is None:
+            user = self.users.default if self.users.default.lets_everybody_in else None
+        else:
+            user = self.users.authenticated(*who)
+            self.denied[Reason.AUTH] += user is None
+        if user is None:
+            return False
+        allowed = user.unrestricted or self.refusal(user, command, words) is None
+        self.denied[Reason.COMMAND] += not allowed
+        return allowed
+
     # ---- what a user may
 
     def refusal(self, user: User, command: Command, words: list[bytes]) -> tuple[Reason, int] | None:

@@ -40,9 +40,8 @@ class Observation(Table, title="slow log, latency and events"):
     metrics_port = Option(
         PORT,
         0,
-        "The port of the HTTP endpoint with metrics for Prometheus. 0: none.",
-        mutable=IMMUTABLE,
-        awaits="the metrics endpoint",
+        "The port of the HTTP endpoint with metrics for Prometheus (/metrics). 0: none. Where the default user needs a "
+        "password, it asks for the name and password of a user who may say INFO.",
     )
 
 
