@@ -127,7 +127,7 @@ class SnapshotSender:
             )
         else:
             self._snapshots.save_in_background(lambda outcome: self._file_done(path, outcome, remove=False))
-        self._engine.replication.snapshot_begins(order)
+        self._engine.replication.syncs.snapshot_begins(order)
 
     def _write(self, snapshot: RdbSnapshot, path: Path, report: Report) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -193,7 +193,7 @@ class SnapshotSender:
             raise
         finally:
             os.close(writing)
-        self._engine.replication.snapshot_begins(order)
+        self._engine.replication.syncs.snapshot_begins(order)
         self.nursery.start_soon(self._pump, order.replicas, reading, ended)
 
     async def _pump(self, replicas: tuple[Replica, ...], reading: int, ended: _Ending) -> None:
@@ -261,7 +261,7 @@ class SnapshotSender:
     def _finish(self, transfer: Transfer, *, to_file: bool) -> None:
         self._close(transfer)
         if not transfer.gone and transfer.replica.phase is not None:
-            self._engine.replication.snapshot_sent(transfer.replica, to_file=to_file)
+            self._engine.replication.syncs.snapshot_sent(transfer.replica, to_file=to_file)
             self._reactor.flush_woken()
 
     def _drop(self, replica: Replica, reason: str) -> None:

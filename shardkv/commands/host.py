@@ -211,6 +211,29 @@ class FailoverPort(Protocol):
         """Take it back. Raises ReplyError if there is none."""
 
 
+class SyncPort(Protocol):
+    """How replicas come by this node's data."""
+
+    def synchronize(self, session: Session, replication_id: str | None, offset: int) -> Any:
+        """PSYNC, or SYNC (None). Raises ReplyError."""
+
+
+class AcknowledgementPort(Protocol):
+    """How far replicas and logs are."""
+
+    def acknowledged(self, session: Session, offset: int, log_offset: int) -> None:
+        """A replica tells how far it is."""
+
+    def reached(self, session: Session) -> int:
+        """How many replicas have all that a client has written."""
+
+    def logged(self, session: Session) -> tuple[int, int]:
+        """In how many logs all that a client has written is safe: this node's (0 or 1), and replicas'."""
+
+    def wait(self, session: Session, count: int, logs: int) -> None:
+        """A client that waits for replicas (``logs`` -1) or for logs."""
+
+
 class ReplicationPort(Protocol):
     """The node's place among primaries and replicas."""
 
@@ -219,6 +242,14 @@ class ReplicationPort(Protocol):
     primary: Primary
     link: ReplicaLink | None
     feed_in: Any
+
+    @property
+    def syncs(self) -> SyncPort:
+        """How replicas come by this node's data."""
+
+    @property
+    def acks(self) -> AcknowledgementPort:
+        """How far they are."""
 
     @property
     def failover(self) -> FailoverPort:
@@ -239,21 +270,6 @@ class ReplicationPort(Protocol):
 
     def introduce(self, session: Session) -> Replica:
         """What a client has told of itself as a replica, or will."""
-
-    def synchronize(self, session: Session, replication_id: str | None, offset: int) -> Any:
-        """PSYNC, or SYNC (None). Raises ReplyError."""
-
-    def acknowledged(self, session: Session, offset: int, log_offset: int) -> None:
-        """A replica tells how far it is."""
-
-    def reached(self, session: Session) -> int:
-        """How many replicas have all that a client has written."""
-
-    def logged(self, session: Session) -> tuple[int, int]:
-        """In how many logs all that a client has written is safe: this node's (0 or 1), and replicas'."""
-
-    def wait(self, session: Session, count: int, logs: int) -> None:
-        """A client that waits for replicas (``logs`` -1) or for logs."""
 
 
 class StoppingPort(Protocol):

@@ -116,7 +116,7 @@ def role(ctx: Context) -> Reply:
 def sync(ctx: Context) -> Any:
     """Makes this connection a replica's: a snapshot comes, and then all writes."""
     _refuse_filtered(ctx)
-    return ctx.host.replication.synchronize(ctx.session, None, -1)
+    return ctx.host.replication.syncs.synchronize(ctx.session, None, -1)
 
 
 @command(
@@ -136,7 +136,7 @@ def psync(ctx: Context, words: list[bytes]) -> Any:
     if len(words) > 3 and words[3].lower() == b"failover":
         _take_over(ctx, replication_id)
     _refuse_filtered(ctx)
-    return replication.synchronize(ctx.session, replication_id.lower(), parse_int(words[2]))
+    return replication.syncs.synchronize(ctx.session, replication_id.lower(), parse_int(words[2]))
 
 
 def _refuse_filtered(ctx: Context) -> None:
@@ -195,7 +195,7 @@ def _acknowledged(ctx: Context, words: list[bytes], at: int) -> Any:
             logged = parse_int(words[at + 3]) if len(words) > at + 3 and words[at + 2].lower() == b"fack" else 0
         except ReplyError:
             return NO_REPLY
-        ctx.host.replication.acknowledged(ctx.session, offset, logged)
+        ctx.host.replication.acks.acknowledged(ctx.session, offset, logged)
     return NO_REPLY
 
 
@@ -267,12 +267,12 @@ def wait(ctx: Context, count: int, timeout: bytes) -> Any:
             "propagated."
         )
     milliseconds = wait_timeout(timeout)
-    reached = replication.reached(ctx.session)
+    reached = replication.acks.reached(ctx.session)
     if reached >= count or ctx.inside:
         return reached
     deadline = ctx.now + milliseconds if milliseconds else None
     reply = ctx.block((), deadline, lambda ctx: None, reached)
-    replication.wait(ctx.session, count, -1)
+    replication.acks.wait(ctx.session, count, -1)
     return reply
 
 
@@ -304,12 +304,12 @@ def waitaof(ctx: Context, local: int, count: int, timeout: bytes) -> Any:
         )
     if local and not ctx.host.config.appendonly:
         raise ReplyError("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
-    here, there = replication.logged(ctx.session)
+    here, there = replication.acks.logged(ctx.session)
     if (here >= local and there >= count) or ctx.inside:
         return [here, there]
     deadline = ctx.now + milliseconds if milliseconds else None
     reply = ctx.block((), deadline, lambda ctx: None, [here, there])
-    replication.wait(ctx.session, count, local)
+    replication.acks.wait(ctx.session, count, local)
     return reply
 
 

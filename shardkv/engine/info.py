@@ -92,9 +92,9 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "instantaneous_input_repl_kbps", f"{stats.replication_input_rate.per_second / 1024:.2f}"
     yield "instantaneous_output_repl_kbps", f"{stats.replication_output_rate.per_second / 1024:.2f}"
     yield "rejected_connections", stats.rejected_connections
-    yield "sync_full", engine.replication.full_syncs
-    yield "sync_partial_ok", engine.replication.partial_syncs
-    yield "sync_partial_err", engine.replication.partial_refusals
+    yield "sync_full", engine.replication.syncs.full
+    yield "sync_partial_ok", engine.replication.syncs.partial
+    yield "sync_partial_err", engine.replication.syncs.refused
     yield "expired_keys", stats.expired
     yield "expired_stale_perc", f"{stats.expired_stale_percent:.2f}"
     yield "expired_time_cap_reached_count", stats.expire_time_cap_reached

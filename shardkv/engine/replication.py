@@ -10,7 +10,7 @@ empty.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..commands.session import Session
 from ..config import Config
@@ -27,10 +27,12 @@ from ..replication.primary import (
     Snapshot,
 )
 from ..replication.replica import ReplicaLink, Settings, State, acknowledgement
-from ..replication.stream import GETACK, PING
-from ..resp.replies import NO_REPLY
+from ..replication.stream import PING
+from .acknowledgements import Acknowledgements
 from .failover import Failover
 from .following import PrimaryFeed
+from .replication_rim import NoRim, Rim
+from .synchronizing import Synchronizing, name
 
 if TYPE_CHECKING:
     from ..keyspace.database import Database
@@ -41,57 +43,6 @@ Endpoint: TypeAlias = tuple[str, int]
 _FORCED: Final = ReplyError(
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 )
-
-
-class Rim(Protocol):
-    """What replication needs of the world."""
-
-    def follow(self) -> None:
-        """``Replication.link`` is another one, or None: end the old connection, and serve the new link."""
-
-    def tell(self, data: bytes) -> None:
-        """Send this to the primary."""
-
-    def break_link(self) -> None:
-        """End the connection to the primary: it is lost, and dialled again."""
-
-    def snapshot(self, order: Snapshot) -> None:
-        """Make a snapshot."""
-
-    def attached(self, replica: Replica) -> None:
-        """A connection is a replica's from now on."""
-
-    def forget(self, replica: Replica) -> None:
-        """A replica is gone: nothing has to be sent to it any more."""
-
-    def logged_offset(self) -> int | None:
-        """Up to which offset of the stream everything is safe in the log, None without one."""
-
-
-class NoRim:
-    """There is no world."""
-
-    def follow(self) -> None:
-        """Nobody dials."""
-
-    def tell(self, data: bytes) -> None:
-        """Nobody is told."""
-
-    def break_link(self) -> None:
-        """There is none."""
-
-    def snapshot(self, order: Snapshot) -> None:
-        """Nobody makes one."""
-
-    def attached(self, replica: Replica) -> None:
-        """It has no socket."""
-
-    def forget(self, replica: Replica) -> None:
-        """Nothing was sent."""
-
-    def logged_offset(self) -> int | None:
-        """There is no log."""
-        return None
 
 
 class Replication:
@@ -107,13 +58,10 @@ class Replication:
         self.address: Endpoint | None = None
         self.link: ReplicaLink | None = None
         self.feed_in: PrimaryFeed | None = None
-        self.full_syncs = 0
-        self.partial_syncs = 0
-        self.partial_refusals = 0
+        self.syncs = Synchronizing(engine, self)
+        self.acks = Acknowledgements(engine, self)
         self.restored = True  #: what is on disk was loaded (the node says when it was not yet)
         self.enough = True  #: ``min-replicas-to-write`` is satisfied
-        self._asked_for_acks = False
-        self._waits: dict[Session, tuple[int, int, int]] = {}  #: who waits: for which offset, how many, how many logs
 
     def new_id(self) -> str:
         """A name for a history."""
@@ -129,14 +77,15 @@ class Replication:
         """The same for several of one database."""
         self.history.offset += self.history.stream.feed_run(database, requests)
 
-    def _feed_raw(self, data: bytes) -> None:
+    def feed_raw(self, data: bytes) -> None:
+        """The same for bytes that are a command already."""
         self.history.offset += self.history.stream.add(data)
 
     def flush(self) -> None:
         """Hand what has gathered to the backlog and the replicas, whatever the number of commands. The rim calls it
         once a round, before the replies of the round leave."""
         if self.history.stream.pieces:
-            self._asked_for_acks = False
+            self.acks.begin_round()
             self._share(self.history.gather())
 
     def _share(self, data: bytes) -> None:
@@ -156,7 +105,7 @@ class Replication:
         if self.primary.replicas:
             self._share(data)
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
         """Take part in what the engine propagates, or don't: a primary with a backlog does."""
         engine = self._engine
         wanted = self.address is None and self.history.backlog is not None
@@ -178,74 +127,16 @@ class Replication:
             session.replica = Replica(session.id, session.address.rpartition(":")[0].strip("[]"))
         return session.replica
 
-    def synchronize(self, session: Session, replication_id: str | None, offset: int) -> Any:
-        """PSYNC, or SYNC (``replication_id`` None): go on from ``offset``, or wait for a snapshot. Raises
-        ReplyError."""
-        replica = self.introduce(session)
-        if replica.phase is not None:
-            return NO_REPLY  # it is one already
-        cluster = self._engine.cluster
-        if cluster is not None and cluster.hesitates:
-            raise ReplyError("LOADING This node finds out whether its replicas hold more than it does")
-        if self.stale:
-            raise ReplyError("NOMASTERLINK Can't SYNC while not connected with my master")
-        if session.out or session.unsent:
-            raise ReplyError("ERR SYNC and PSYNC are invalid with pending output")
-        self._log("notice", f"Replica {self._name(replica)} asks for synchronization")
-        self.flush()
-        missing = None if replication_id is None else self.history.since(replication_id, offset)
-        replica.speaks = replication_id is not None
-        if missing is None:
-            if replication_id not in (None, "?"):
-                self.partial_refusals += 1
-                self._log("notice", f"Partial resynchronization not accepted: {replication_id}:{offset}")
-            self._full_sync(session, replica)
-        else:
-            self._go_on(session, replica, offset, missing)
-        return NO_REPLY
-
-    def _go_on(self, session: Session, replica: Replica, offset: int, missing: bytes) -> None:
-        self.partial_syncs += 1
-        self.primary.attach_online(replica, offset - 1, self._engine.now)
-        self._become_replica(session)
-        answer = f"+CONTINUE {self.history.id}\r\n" if replica.speaks_psync2 else "+CONTINUE\r\n"
-        session.out += [answer.encode(), missing] if missing else [answer.encode()]
-        self._log(
-            "notice",
-            f"Partial resynchronization request from {self._name(replica)} accepted. Sending {len(missing)} bytes of "
-            f"backlog starting from offset {offset}.",
-        )
-        self.count_near()
-
-    def _full_sync(self, session: Session, replica: Replica) -> None:
-        self.full_syncs += 1
-        self._become_replica(session)
-        if self.history.backlog is None:
-            self.history.begin(self.new_id(), self._config.repl_backlog_size)
-            self._listen()
-        other = self.primary.attach_waiting(replica, self._engine.now)
-        if other is not None:
-            replica.base = other.base
-            self._announce(session, replica)
-            self._log("notice", "Waiting for end of BGSAVE for SYNC")
-            return
-        self.begin_due_snapshot()
-
-    def _become_replica(self, session: Session) -> None:
-        session.is_replica = True
-        session.refresh()
-        self.rim.attached(self.introduce(session))
-
     def gone(self, session: Session) -> None:
         """A client that may have been a replica, or may have waited for some, has left."""
-        self._waits.pop(session, None)
+        self.acks.forget(session)
         replica = session.replica
         if replica is None or replica.phase is None:
             return
         self.flush()
         self.primary.detach(replica, self._engine.now)
         self.rim.forget(replica)
-        self._log("notice", f"Connection with replica {self._name(replica)} lost.")
+        self._log("notice", f"Connection with replica {name(replica)} lost.")
         self.count_near()
 
     def disconnect_replicas(self) -> None:
@@ -254,110 +145,12 @@ class Replication:
         for replica in list(self.primary.replicas.values()):
             self._engine.world.close(self._engine.sessions[replica.id])
 
-    def _name(self, replica: Replica) -> str:
-        return f"{replica.shown_address}:{replica.port}"
-
-    # ---- snapshots
-
-    def begin_due_snapshot(self) -> None:
-        """Have a snapshot made, if one is due."""
-        order = self.primary.snapshot_due(self._engine.now, self.rules())
-        if order is not None:
-            self.rim.snapshot(order)
-
-    def snapshot_begins(self, order: Snapshot) -> None:
-        """The content of a snapshot is fixed now: tell its replicas where the stream will go on."""
-        self.flush()
-        if self.address is None:
-            self.history.stream.restart()  # who gets the snapshot does not know the selected database
-        self.primary.snapshot_begins(order.replicas, to_file=order.to_file)
-        for replica in order.replicas:
-            session = self._engine.sessions.get(replica.id)
-            if session is not None:
-                replica.base = self.history.offset
-                self._announce(session, replica)
-
-    def _announce(self, session: Session, replica: Replica) -> None:
-        if replica.speaks:
-            session.out.append(f"+FULLRESYNC {self.history.id} {replica.base}\r\n".encode())
-            self._engine.world.wake(session)
-
-    def snapshot_sent(self, replica: Replica, *, to_file: bool) -> None:
-        """A replica has its snapshot: what has gathered for it follows, at once or behind its acknowledgement."""
-        self.primary.sent(replica, self._engine.now, wait_for_ack=not to_file)
-        self._log("notice", f"Synchronization with replica {self._name(replica)} succeeded")
-        if replica.snapshot_only:
-            self._engine.world.close(self._engine.sessions[replica.id])
-        elif to_file:
-            self._start(replica)
-        self.count_near()
-
-    def _start(self, replica: Replica) -> None:
-        self.flush()
-        session = self._engine.sessions[replica.id]
-        session.out += self.primary.goes_on(replica)
-        self._engine.world.wake(session)
-
     @property
     def selected(self) -> int:
         """The database that the stream has selected."""
         if self.feed_in is not None:
             return self.feed_in.session.db.index
         return max(self.history.stream.database, 0)
-
-    # ---- acknowledgements
-
-    def acknowledged(self, session: Session, offset: int, log_offset: int) -> None:
-        """REPLCONF ACK of a replica."""
-        replica = session.replica
-        if replica is None or replica.phase is None:
-            return
-        if self.primary.acknowledged(replica, offset, log_offset, self._engine.now):
-            self._start(replica)
-        self.count_near()
-        if self._waits:
-            self._serve_waits()
-        if self.failover.waiting:
-            self.failover.look(self._engine.now)
-
-    def wait(self, session: Session, count: int, logs: int) -> None:
-        """A client waits for replicas (``logs`` -1) or for logs from now on: ask them how far they are."""
-        self._waits[session] = (session.written, count, logs)
-        self.ask_for_acks()
-
-    def ask_for_acks(self) -> None:
-        """REPLCONF GETACK to all, once a round."""
-        if not self._asked_for_acks and self.primary.replicas and self.address is None:
-            self._feed_raw(GETACK)
-            self.flush()
-            self._asked_for_acks = True
-
-    def reached(self, session: Session) -> int:
-        """How many replicas have all that a client has written."""
-        return self.primary.reached(session.written)
-
-    def logged(self, session: Session) -> tuple[int, int]:
-        """In how many logs all that a client has written is safe: this node's (0 or 1), and replicas'."""
-        here = self.rim.logged_offset()
-        return int(here is not None and here >= session.written), self.primary.logged(session.written)
-
-    def _serve_waits(self) -> None:
-        for session, (_, count, logs) in list(self._waits.items()):
-            blocked = session.blocked
-            if blocked is None:
-                del self._waits[session]
-                continue
-            reply: Any
-            if logs < 0:
-                reply = self.reached(session)
-                enough = reply >= count
-            else:
-                here, there = self.logged(session)
-                reply, enough = [here, there], here >= logs and there >= count
-            blocked.on_timeout = reply
-            if enough:
-                del self._waits[session]
-                self._engine.unblock(session, reply)
 
     def count_near(self) -> None:
         """Set ``enough`` anew."""
@@ -405,9 +198,9 @@ class Replication:
                 self.history.keep(self._config.repl_backlog_size)
         self.address = (host, port)
         self._remember(self.address)
-        self._listen()
+        self.listen()
         engine.unblock_all(_FORCED)
-        self._waits.clear()
+        self.acks.forget_all()
         if self.feed_in is None:
             self.feed_in = PrimaryFeed(engine)
         self.feed_in.restart()
@@ -434,7 +227,7 @@ class Replication:
         self.primary.empty_since = engine.now
         engine.following = False
         engine.expiring.remembered.clear()
-        self._listen()
+        self.listen()
         engine.refresh_calm()
         self.rim.follow()
 
@@ -479,7 +272,7 @@ class Replication:
             history.id2, history.second_offset = replication_id, offset + 1
             history.keep(self._config.repl_backlog_size)
             self.primary.empty_since = self._engine.now
-            self._listen()
+            self.listen()
 
     def replacing(self) -> None:
         """All data are about to be replaced: this node's replicas have to begin anew, too."""
@@ -547,23 +340,22 @@ class Replication:
         for due in self.primary.due(engine.now, self.rules(), quiet=quiet, has_backlog=has_backlog):
             match due:
                 case Ping():
-                    self._feed_raw(PING)
+                    self.feed_raw(PING)
                 case KeepWaiting(replica):
                     session = engine.sessions[replica.id]
                     session.out.append(b"\n")
                     engine.world.wake(session)
                 case Drop(replica):
-                    self._log("warning", f"Disconnecting timedout replica (streaming sync): {self._name(replica)}")
+                    self._log("warning", f"Disconnecting timedout replica (streaming sync): {name(replica)}")
                     engine.world.close(engine.sessions[replica.id])
                 case Snapshot():
                     self.rim.snapshot(due)
                 case EndBacklog():
                     self._log("notice", "Replication backlog freed: no replica has been here for repl-backlog-ttl")
                     self.history.end(self.new_id())
-                    self._listen()
+                    self.listen()
         self.count_near()
-        if self._waits:
-            self._serve_waits()
+        self.acks.serve_waits()
         self._hold_to_limits()
         self.failover.look(engine.now)
         engine.stopping.look(engine.now)
@@ -578,7 +370,7 @@ class Replication:
             if replica.queued > hard:
                 self._log(
                     "warning",
-                    f"Client id={replica.id} addr={self._name(replica)} scheduled to be closed ASAP for overcoming of "
+                    f"Client id={replica.id} addr={name(replica)} scheduled to be closed ASAP for overcoming of "
                     "output buffer limits.",
                 )
                 self._engine.stats.output_limit_disconnections += 1
@@ -594,7 +386,7 @@ class Replication:
 
     def reset_stats(self) -> None:
         """CONFIG RESETSTAT."""
-        self.full_syncs = self.partial_syncs = self.partial_refusals = 0
+        self.syncs.reset_stats()
 
     def _log(self, level: str, text: str) -> None:
         self._engine.world.log(level, text)

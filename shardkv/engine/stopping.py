@@ -64,7 +64,7 @@ class Stopping:
         engine.pause(FOREVER, True, Reason.SHUTDOWN)
         self._log("notice", "Waiting for replicas before shutting down.")
         self._order = _Order(save, force, engine.now + seconds * 1000, engine.replication.history.offset)
-        engine.replication.ask_for_acks()  # rather than to wait for those that come each second
+        engine.replication.acks.ask()  # rather than to wait for those that come each second
         return False
 
     def look(self, now: int) -> None:

@@ -74,8 +74,8 @@ def test_after_a_break_in_the_stream_only_what_is_missing_comes() -> None:
         world.cut()
         world.settle()
     assert digest(primary) == digest(replica)
-    assert primary.replication.full_syncs == 1
-    assert primary.replication.partial_syncs == 30
+    assert primary.replication.syncs.full == 1
+    assert primary.replication.syncs.partial == 30
 
 
 def test_a_primary_that_is_killed_as_a_client_is_dialled_again() -> None:
@@ -85,7 +85,7 @@ def test_a_primary_that_is_killed_as_a_client_is_dialled_again() -> None:
     _write(primary, 1)
     world.settle()
     assert digest(primary) == digest(replica)
-    assert (primary.replication.full_syncs, primary.replication.partial_syncs) == (1, 1)
+    assert (primary.replication.syncs.full, primary.replication.syncs.partial) == (1, 1)
 
 
 def test_a_backlog_that_is_too_small_makes_the_synchronisation_full() -> None:
@@ -97,7 +97,7 @@ def test_a_backlog_that_is_too_small_makes_the_synchronisation_full() -> None:
     world.settle()
     assert digest(primary) == digest(replica)
     # The first request was refused as well: a node that was a primary offers to go on with its own history.
-    assert (primary.replication.full_syncs, primary.replication.partial_refusals) == (2, 2)
+    assert (primary.replication.syncs.full, primary.replication.syncs.refused) == (2, 2)
 
 
 def test_several_replicas_share_one_snapshot() -> None:
@@ -169,7 +169,7 @@ def test_a_promoted_replica_takes_its_siblings_along() -> None:
     third("REPLICAOF", second.name, 1)
     world.settle()
     assert digest(second) == digest(third)
-    assert (second.replication.full_syncs, second.replication.partial_syncs) == (0, 1)
+    assert (second.replication.syncs.full, second.replication.syncs.partial) == (0, 1)
     assert second.replication.history.id2 == old
     assert third.replication.history.id2 == old
     # The old primary was written to meanwhile, so it has something that nobody else has: it begins anew.
@@ -178,7 +178,7 @@ def test_a_promoted_replica_takes_its_siblings_along() -> None:
     first("REPLICAOF", second.name, 1)
     world.settle()
     assert digest(first) == digest(second)
-    assert second.replication.full_syncs == 1
+    assert second.replication.syncs.full == 1
 
 
 def test_failover_hands_over_without_losing_a_write() -> None:
@@ -197,7 +197,7 @@ def test_failover_hands_over_without_losing_a_write() -> None:
     assert primary.replication.failover.state == "no-failover"
     assert waiting.taken() == b"-READONLY You can't write against a read only replica.\r\n"
     assert digest(primary) == digest(replica)
-    assert replica.replication.full_syncs == 0
+    assert replica.replication.syncs.full == 0
 
 
 def test_a_silent_primary_is_given_up_and_dialled_again() -> None:

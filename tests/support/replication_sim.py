@@ -106,7 +106,7 @@ class SimNode(EngineClient):
         """See ``Rim``: the content is fixed now, and sent when the answer to PSYNC is."""
         remarks = [(b"repl-stream-db", b"%d" % self.replication.selected)]
         data = b"".join(RdbSnapshot(self.engine.databases, self.engine.config, self.engine.now, remarks))
-        self.replication.snapshot_begins(order)
+        self.replication.syncs.snapshot_begins(order)
         for replica in order.replicas:
             self.snapshots[replica.id] = (
                 b"$%d\r\n" % len(data) + data if order.to_file else b"$EOF:" + MARK + b"\r\n" + data + MARK
@@ -119,7 +119,7 @@ class SimNode(EngineClient):
         data = self.snapshots.pop(connection.session.id, None)
         if data is not None and connection.session.replica is not None:
             connection.down += data
-            self.replication.snapshot_sent(connection.session.replica, to_file=not data.startswith(b"$EOF"))
+            self.replication.syncs.snapshot_sent(connection.session.replica, to_file=not data.startswith(b"$EOF"))
             self.replication.primary.snapshot_ends()
             connection.collect()
 
