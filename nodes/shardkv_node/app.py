@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
+from textwrap import indent
 from typing import Final
 
 import trio
@@ -84,7 +85,12 @@ def prepare(config: Config, lines: Sequence[Line]) -> Log:
     except OSError as error:
         raise fault_of("dir", lines, error) from error
     config.assign(Config.dir, str(Path.cwd()))
-    log = Log(str(Path(config.logfile).absolute()) if config.logfile else "", config.loglevel, role="C")
+    log = Log(
+        str(Path(config.logfile).absolute()) if config.logfile else "",
+        config.loglevel,
+        config.log_format,
+        config.log_timestamp_format,
+    )
     if config.syslog_enabled:
         log.also_to_syslog(config.syslog_ident, config.syslog_facility)
     try:
@@ -172,7 +178,7 @@ class Node:
             f"Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={os.getpid()}, just started",
         )
         log("notice", "Configuration loaded")
-        log.role = "M"
+        log.node_is_here(lambda: self.engine.replication.address is not None)
         allowed = process.raise_descriptor_limit(config.maxclients)
         if allowed < config.maxclients:
             log(
@@ -236,11 +242,14 @@ class Node:
         """The banner; a log file has one line instead, unless ``always-show-logo`` asks for it."""
         config = self.config
         mode = "cluster" if config.cluster_enabled else "standalone"
+        in_short = f"Running mode={mode}, port={config.port}."
         if self.log.path and not config.always_show_logo:
-            self.log("notice", f"Running mode={mode}, port={config.port}.")
+            self.log("notice", in_short)
             return
-        self.log.raw(f"                shardkv {SHARDKV_VERSION} (Redis {REDIS_VERSION}), {mode} mode\n")
-        self.log.raw(f"                Port: {config.port}\n                PID: {os.getpid()}\n\n")
+        banner = (
+            f"shardkv {SHARDKV_VERSION} (Redis {REDIS_VERSION}), {mode} mode\nPort: {config.port}\nPID: {os.getpid()}\n"
+        )
+        self.log.banner(f"{indent(banner, ' ' * 16)}\n", in_short)
 
     async def serve(self) -> int:
         """Serve until a signal or SHUTDOWN; the exit code."""

@@ -33,10 +33,17 @@ class SteadyClock:
         return self._anchor + time.monotonic()
 
 
-def log_stamp() -> str:
-    """Local time as it stands in a log line: ``23 Nov 2026 15:04:05.678``."""
-    now = time.time()
-    return f"{time.strftime('%d %b %Y %H:%M:%S', time.localtime(now))}.{int(now * 1000) % 1000:03d}"
+def log_stamp(style: str = "legacy") -> str:
+    """The time as it stands in a log line, in a style of ``log-timestamp-format``. ``legacy``: local time, such as ``23
+    Nov 2026 15:04:05.678``; ``iso8601``: ``2026-11-23T15:04:05.678+01:00``; ``milliseconds``: since 1970."""
+    now = time.time_ns() // 1_000_000
+    if style == "milliseconds":
+        return str(now)
+    local = time.localtime(now // 1000)
+    if style == "legacy":
+        return f"{time.strftime('%d %b %Y %H:%M:%S', local)}.{now % 1000:03d}"
+    zone = time.strftime("%z", local)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', local)}.{now % 1000:03d}{zone[:3]}:{zone[3:]}"
 
 
 def sleep(seconds: float) -> None:

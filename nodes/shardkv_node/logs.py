@@ -1,4 +1,4 @@
-"""The log: one line an event, in Redis's format (``PID:ROLE DD Mon YYYY HH:MM:SS.mmm LEVEL text``).
+"""The log: where its lines go. How they look is ``log_lines``'s.
 
 The file is opened for each line, as Redis does, so that it can be rotated under the node; without ``logfile`` lines go
 to standard output.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import syslog
+from collections.abc import Callable
 from typing import Final
 
 from .clock import log_stamp
+from .log_lines import FORMATS, Record, plain_lines
 
 LEVELS: Final = ("debug", "verbose", "notice", "warning")
 _PRIORITIES: Final = {
@@ -20,17 +22,22 @@ _PRIORITIES: Final = {
     "notice": syslog.LOG_NOTICE,
     "warning": syslog.LOG_WARNING,
 }
-_MARKS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
 
 
 class Log:
-    """Where lines go, and from which level on. ``role``: M primary, S replica, C child or still starting."""
+    """Where lines go, in which form, and from which level on.
 
-    def __init__(self, path: str = "", level: str = "notice", role: str = "M") -> None:
+    ``format`` and ``stamp`` are the options ``log-format`` and ``log-timestamp-format``.
+    """
+
+    def __init__(self, path: str = "", level: str = "notice", format: str = "legacy", stamp: str = "legacy") -> None:
         self.path = path
-        self.role = role
+        self.format = format
+        self.stamp = stamp
         self._from = 0
         self._to_syslog = False
+        self._serving: int | None = None
+        self._is_replica: Callable[[], bool] = lambda: False
         self.level = level
 
     @property
@@ -42,17 +49,32 @@ class Log:
     def level(self, name: str) -> None:
         self._from = LEVELS.index(name) if name in LEVELS else len(LEVELS)
 
+    def node_is_here(self, is_replica: Callable[[], bool]) -> None:
+        """This process is the node from now on; what it forks are its children. ``is_replica``: as what it speaks."""
+        self._serving = os.getpid()
+        self._is_replica = is_replica
+
+    def _role(self) -> str:
+        if self._serving != os.getpid():
+            return "child"  # also what is still starting, as in Redis
+        return "replica" if self._is_replica() else "primary"
+
     def __call__(self, level: str, text: str) -> None:
-        """Write a line, if its level is asked for. Line breaks in ``text`` become further lines."""
+        """Write an event, if its level is asked for. In the legacy form each line of ``text`` is one of the log."""
         if LEVELS.index(level) < self._from:
             return
-        mark = _MARKS[level]
-        head = f"{os.getpid()}:{self.role} {log_stamp()} {mark} "
-        lines = text.split("\n")
-        self.raw("".join(f"{head}{line}\n" for line in lines))
+        record = Record(os.getpid(), self._role(), log_stamp(self.stamp), level, text)
+        self._write(FORMATS[self.format](record))
         if self._to_syslog:
-            for line in lines:
+            for line in plain_lines(text):
                 syslog.syslog(_PRIORITIES[level], line.encode("utf-8", "backslashreplace").decode().replace("\0", "?"))
+
+    def banner(self, text: str, in_short: str) -> None:
+        """Write text as it is; where lines have a form, ``in_short`` as one of them."""
+        if self.format == "legacy":
+            self._write(text)
+        else:
+            self("notice", in_short)
 
     def also_to_syslog(self, ident: str, facility: str) -> None:
         """Send every line to the system's log as well, as a program called ``ident``; ``facility``: user, local0 ..."""
@@ -65,8 +87,7 @@ class Log:
         if self.path:
             os.close(os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644))
 
-    def raw(self, text: str) -> None:
-        """Write text as it is."""
+    def _write(self, text: str) -> None:
         data = text.encode("utf-8", "backslashreplace")
         if not self.path:
             try:

@@ -114,8 +114,8 @@ class NodeWorld:
                 raise
         finally:
             os.close(came_from)
-        if "loglevel" in changed:
-            self._log.level = self.config.loglevel
+        self._log.level = self.config.loglevel
+        self._log.format, self._log.stamp = self.config.log_format, self.config.log_timestamp_format
         for apply in self.on_options_changed:
             apply(changed)
 

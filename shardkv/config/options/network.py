@@ -106,14 +106,12 @@ class Process(Table, title="general"):
     log_format = Option(
         Choice("legacy", "logfmt", "json"),
         "legacy",
-        "How a log line looks; legacy is Redis's.",
-        awaits="a choice of log formats",
+        "How a log line looks; legacy is Redis's. The others are one line an event, also for a text of several lines.",
     )
     log_timestamp_format = Option(
         Choice("legacy", "iso8601", "milliseconds"),
         "legacy",
         "How the time stands in a log line.",
-        awaits="a choice of log formats",
     )
     hide_user_data_from_log = Option(
         Flag(),
