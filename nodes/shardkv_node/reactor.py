@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import secrets
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,9 @@ RECEIVE: Final = 32768
 #: A client that leaves this many bytes of replies unread is not read from until it takes some, whatever its output
 #: limit says.
 UNREAD_MAX: Final = 64 * 1024 * 1024
+#: One write, and how much of a large reply a client is sent before it is the turn of others.
+SEND: Final = 256 * 1024
+SEND_TURN: Final = 4 * SEND
 #: Requests of one client that are carried out before their replies are sent; of a long pipeline first fewer, for nobody
 #: knows how large their replies are.
 PORTION: Final = 64
@@ -81,7 +85,7 @@ class Connection:
         self.send = sock.send
         self.session = session
         self.parser = parser
-        self.unsent: list[bytes] = []
+        self.unsent: deque[bytes] = deque()
         self.unsent_at = 0  #: bytes of the first piece that are sent already
         self.interest = READ
 
@@ -404,12 +408,17 @@ class Reactor:
         session = connection.session
         out = session.out
         if connection.unsent:
-            connection.unsent.extend(out)
-            session.unsent += sum(map(len, out))
-            out.clear()
+            self._keep(connection)
             self._flush(connection)
             return
-        data = out[0] if len(out) == 1 else b"".join(out)
+        if len(out) == 1:
+            data = out[0]
+        elif sum(map(len, out)) <= SEND:
+            data = b"".join(out)
+        else:
+            self._keep(connection)
+            self._flush(connection)
+            return
         out.clear()
         try:
             sent = connection.send(data)
@@ -430,14 +439,27 @@ class Reactor:
         session.unsent = len(data) - sent
         self._watch(connection)
 
+    @staticmethod
+    def _keep(connection: Connection) -> None:
+        """Put what has gathered in the session behind what is to be sent."""
+        session = connection.session
+        connection.unsent.extend(session.out)
+        session.unsent += sum(map(len, session.out))
+        session.out.clear()
+
     def _flush(self, connection: Connection) -> None:
-        """Send more of what was kept."""
+        """Send more of what was kept, as much as it is this client's turn for."""
         session = connection.session
         unsent = connection.unsent
-        while unsent:
+        turn = SEND_TURN
+        while unsent and turn > 0:
+            if not connection.unsent_at:
+                _join_first(unsent)
             first = unsent[0]
+            at = connection.unsent_at
+            piece = memoryview(first)[at : at + SEND]
             try:
-                sent = connection.send(memoryview(first)[connection.unsent_at :])
+                sent = connection.send(piece)
             except BlockingIOError:
                 break
             except OSError:
@@ -446,15 +468,14 @@ class Reactor:
             self._stats.bytes_out += sent
             session.last_seen = self._engine.now  # who takes a large reply slowly is not idle
             session.unsent -= sent
-            connection.unsent_at += sent
-            if connection.unsent_at < len(first):
+            turn -= sent
+            if at + sent == len(first):
+                connection.unsent_at = 0
+                del unsent[0]
+                continue
+            connection.unsent_at = at + sent
+            if sent < len(piece):
                 break
-            connection.unsent_at = 0
-            # Small pieces that wait behind are joined, so that a long queue costs few system calls and is never
-            # shifted piece by piece.
-            del unsent[0]
-            if len(unsent) > 1:
-                unsent[:] = [b"".join(unsent)]
         if not unsent:
             session.unsent = 0
             if session.close_after_reply:
@@ -684,6 +705,16 @@ def keepalive(sock: socket.socket, seconds: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 3))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
+def _join_first(unsent: deque[bytes]) -> None:
+    """Make one of the small pieces in front, so that a long queue costs few system calls."""
+    size = 0
+    small: list[bytes] = []
+    while unsent and (size := size + len(unsent[0])) <= SEND:
+        small.append(unsent.popleft())
+    if small:
+        unsent.appendleft(b"".join(small))
 
 
 def _is_no_replica(connection: Connection) -> bool:

@@ -26,7 +26,7 @@ from ..keyspace.slots import SLOT_COUNT, key_slot
 from ..persist.aof.state import AofState
 from ..persist.loading import LoadProgress
 from ..persist.snapshots import SnapshotState
-from ..resp.encoder import encode
+from ..resp.encoder import respond
 from ..resp.replies import NO_REPLY, OK
 from ..scripting.failure import ScriptError
 from .access import Access
@@ -272,7 +272,7 @@ class Engine:
         if reply is POSTPONED:
             return
         if reply is not NO_REPLY and not session.reply_off and not session.reply_skip:
-            session.out.append(encode(reply, session.resp3))
+            respond(session.out, reply, session.resp3)
         if self.messages.held is not None:
             self.messages.replied()
         if session.plain:
@@ -579,7 +579,7 @@ class Engine:
         """End a wait with a reply; what the client sent meanwhile is carried out next."""
         self.waiting.remove(session)
         if reply is not NO_REPLY and not session.reply_off:
-            session.out.append(encode(reply, session.resp3))
+            respond(session.out, reply, session.resp3)
         self.world.wake(session)
 
     def resume(self, session: Session, most: int = 1 << 30) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..keyspace.database import Database
 from ..keyspace.slots import key_slot
-from ..resp.encoder import BULK_HEADER, INTEGER, OK_BYTES, PONG_BYTES
+from ..resp.encoder import BULK_HEADER, INTEGER, LARGE, OK_BYTES, PONG_BYTES
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -69,7 +69,7 @@ def get(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
         length = len(value)
         if length < _SHORT:
             return BULK_HEADER[length] + value + b"\r\n"
-        return b"$%d\r\n%b\r\n" % (length, value)
+        return b"$%d\r\n%b\r\n" % (length, value) if length <= LARGE else None
     if value is None and not db.attended:
         db.misses += 1
         return nil

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ReplyError
 from ..keyspace.database import Database
 from ..keyspace.slots import key_slot
-from ..resp.encoder import BULK_HEADER, EMPTY_ARRAY, INTEGER, NULL3, encode_bulks
+from ..resp.encoder import BULK_HEADER, EMPTY_ARRAY, INTEGER, LARGE, NULL3, encode_bulks
 from ..resp.numbers import format_double, parse_float
 from ..values.hashes import HashValue
 from ..values.lists import ListValue
@@ -97,7 +97,9 @@ def hget(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
     if held is _DECLINED or held.times is not None:
         return None
     text = held.get(words[2])
-    return nil if text is None else _bulk(text)
+    if text is None:
+        return nil
+    return _bulk(text) if len(text) <= LARGE else None
 
 
 def lrange(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
@@ -117,7 +119,11 @@ def lrange(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
     if held is _DECLINED:
         return None
     end = min(end, len(held))
-    return encode_bulks(held.slice(start, end)) if start < end else EMPTY_ARRAY
+    if start >= end:
+        return EMPTY_ARRAY
+    elements = held.slice(start, end)
+    sizes = set(map(len, elements))
+    return encode_bulks(elements, sizes) if max(sizes) <= LARGE else None
 
 
 def zpopmin(db: Database, words: list[bytes], nil: bytes) -> bytes | None:

@@ -41,6 +41,8 @@ RUN_MIN: Final = 4
 
 _DECLINED: Final[Answered] = (b"", 0)
 _SHORT: Final = len(BULK_HEADER)
+#: Strings that are longer are answered one by one: all replies of a run are one copy, which must not take long.
+_COPIED: Final = 16 * 1024
 _INTEGERS: Final = len(INTEGER)
 _MAX: Final = 2**63 - 1
 
@@ -58,9 +60,9 @@ def turned(requests: list[list[bytes]]) -> Columns | None:
     return columns if names.count(name) == len(names) else None
 
 
-def _bulks(texts: list[bytes]) -> bytes:
-    """The bulk strings one behind the other: an array without its header."""
-    encoded = encode_bulks(texts)
+def _bulks(texts: list[bytes], sizes: set[int]) -> bytes:
+    """The bulk strings, of these sizes, one behind the other: an array without its header."""
+    encoded = encode_bulks(texts, sizes)
     return encoded[encoded.index(b"\n") + 1 :]
 
 
@@ -107,8 +109,11 @@ def get(db: Database, columns: Columns, nil: bytes) -> Answered:
             break
     if not found:
         return _DECLINED
+    sizes = set(map(len, found))
+    if max(sizes) > _COPIED:
+        return _DECLINED
     if not missing:
-        return _bulks(found), len(found)
+        return _bulks(found, sizes), len(found)
     db.misses += len(missing)
     replies = [
         BULK_HEADER[len(text)] + text + b"\r\n" if len(text) < _SHORT else b"$%d\r\n%b\r\n" % (len(text), text)
@@ -241,7 +246,7 @@ def value_runs(config: Config) -> dict[str, Run]:
         db.dirty += count
         if not len(held):
             db.remove(keys[0])
-        return _bulks(texts), count
+        return _bulks(texts, set(map(len, texts))), count
 
     def hset(db: Database, columns: Columns, nil: bytes) -> Answered:
         """HSET key field value of a hash that has no fields which expire."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..commands.spec import Command, CommandStats
 from ..observation.durations import FINE, FINE_SCALE
-from ..resp.encoder import NULL2, NULL3, encode
+from ..resp.encoder import NULL2, NULL3, respond
 from ..resp.replies import NO_REPLY
 from ..values.damage import DamagedValue
 from .fast import READERS, Twin, string_twins
@@ -93,7 +93,8 @@ class ShortWay:
         db = session.db
         dirty = db.dirty
         nil = NULL3 if session.resp3 else NULL2
-        append = session.out.append
+        out = session.out
+        append = out.append
         last: Shortcut | None = None
         count = 0
         started = stopwatch()
@@ -133,7 +134,7 @@ class ShortWay:
             ):
                 answer = engine.call(session, command, words)
                 if answer is not NO_REPLY:
-                    append(encode(answer, session.resp3))
+                    respond(out, answer, session.resp3)
                 if engine.messages.held is not None:
                     engine.messages.replied()
             else:

@@ -7,6 +7,7 @@ skipped unread), a bulk string at its length (the two bytes after it are skipped
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Final
 
 from ..errors import NotAnInteger
@@ -55,7 +56,8 @@ class CarefulParser:
         self._held = b""  # the start of a line whose end is not here yet
         self._missing = 0  # arguments of the request that are still to come
         self._arguments: list[bytes] = []
-        self._bulk = bytearray()  # what is here of a bulk string that a chunk's end cut
+        #: What is here of a bulk string that a chunk's end cut. A BytesIO gives its bytes away without copying them.
+        self._bulk = BytesIO()
         self._bulk_left = 0  # bytes it still wants, its line end included
 
     def feed(self, data: bytes, requests: list[list[bytes]], *, once: bool = False) -> bytes:
@@ -161,7 +163,8 @@ class CarefulParser:
             start = end + 2
             position = start + length + 2
             if position > size:
-                self._bulk = bytearray(data[start:])
+                self._bulk = BytesIO()
+                self._bulk.write(data[start : start + length])
                 self._bulk_left = position - size
                 return size
             arguments.append(data[start : start + length])
@@ -171,14 +174,13 @@ class CarefulParser:
     def _continue_bulk(self, data: bytes) -> int:
         """Adds ``data`` to the bulk string that was cut; the position after it."""
         left = self._bulk_left
+        if left > 2:
+            self._bulk.write(data[: left - 2])
         if len(data) < left:
-            self._bulk += data
             self._bulk_left = left - len(data)
             return len(data)
-        self._bulk += data[:left]
-        del self._bulk[-2:]
-        self._arguments.append(bytes(self._bulk))
-        self._bulk = bytearray()
+        self._arguments.append(self._bulk.getvalue())
+        self._bulk = BytesIO()
         self._bulk_left = 0
         self._missing -= 1
         return left

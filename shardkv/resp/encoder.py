@@ -31,6 +31,9 @@ INTEGER: Final[list[bytes]] = [b":%d\r\n" % value for value in range(TABLE_SIZE)
 ARRAY_HEADER: Final[list[bytes]] = [b"*%d\r\n" % length for length in range(TABLE_SIZE)]
 """The header of an array of that many elements."""
 
+LARGE: Final = 256 * 1024
+"""A string of more bytes is sent as it is held: to copy one of half a gigabyte takes a quarter of a second."""
+
 CRLF: Final = b"\r\n"
 OK_BYTES: Final = b"+OK\r\n"
 PONG_BYTES: Final = b"+PONG\r\n"
@@ -67,6 +70,26 @@ def encode(reply: Reply, resp3: bool) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def respond(out: list[bytes], reply: Reply, resp3: bool) -> None:
+    """Appends the bytes of ``reply`` to what is to be sent, without copying a large string in it. Raises TypeError for
+    what is no reply."""
+    kind = type(reply)
+    if kind is bytes:
+        size = len(reply)
+        if size > LARGE:
+            out += (b"$%d\r\n" % size, reply, CRLF)
+        else:
+            out.append(b"%b%b\r\n" % (BULK_HEADER[size] if size < TABLE_SIZE else b"$%d\r\n" % size, reply))
+    elif kind is int:
+        out.append(INTEGER[reply] if 0 <= reply < TABLE_SIZE else b":%d\r\n" % reply)
+    elif reply is None:
+        out.append(NULL3 if resp3 else NULL2)
+    else:
+        parts: list[bytes] = []  # apart, lest a part of what turns out to be no reply is sent
+        encode_into(parts, reply, resp3)
+        out += parts
+
+
 def encode_into(parts: list[bytes], reply: Reply, resp3: bool) -> None:
     """Appends the bytes of ``reply`` to ``parts``, in pieces. Raises TypeError for what is no reply."""
     worker = _WORKERS.get(type(reply))
@@ -75,12 +98,12 @@ def encode_into(parts: list[bytes], reply: Reply, resp3: bool) -> None:
     worker(parts, reply, resp3)
 
 
-def encode_bulks(items: Sequence[bytes]) -> bytes:
-    """An array of bulk strings, all of them ``bytes``, the same in both protocols: much quicker than one by one."""
+def encode_bulks(items: Sequence[bytes], sizes: set[int]) -> bytes:
+    """An array of bulk strings of these sizes, all of them ``bytes``, the same in both protocols: much quicker than one
+    by one."""
     count = len(items)
     if not count:
         return EMPTY_ARRAY
-    sizes = set(map(len, items))
     if max(sizes) >= TABLE_SIZE:
         parts: list[bytes] = [b"*%d" % count]
         for item in items:
@@ -186,8 +209,10 @@ def _elements(parts: list[bytes], items: Iterable[Any], resp3: bool) -> None:
 def _array(parts: list[bytes], reply: Sequence[Any], resp3: bool) -> None:
     size = len(reply)
     if size >= _MANY and set(map(type, reply)) == _ONLY_BYTES:
-        parts.append(encode_bulks(reply))
-        return
+        sizes = set(map(len, reply))
+        if max(sizes) <= LARGE:
+            parts.append(encode_bulks(reply, sizes))
+            return
     parts.append(ARRAY_HEADER[size] if size < TABLE_SIZE else b"*%d\r\n" % size)
     _elements(parts, reply, resp3)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shardkv.errors import ReplyError, WrongType
-from shardkv.resp.encoder import BULK_HEADER, INTEGER, encode
+from shardkv.resp.encoder import BULK_HEADER, INTEGER, LARGE, encode, respond
 from shardkv.resp.replies import (
     NO_REPLY,
     OK,
@@ -90,3 +90,37 @@ def test_the_tables_of_headers_are_right() -> None:
     assert BULK_HEADER[0] == b"$0\r\n"
     assert BULK_HEADER[1023] == b"$1023\r\n"
     assert INTEGER[1023] == b":1023\r\n"
+
+
+@pytest.mark.parametrize("resp3", [False, True])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"x" * 2000,
+        b"x" * (LARGE + 1),
+        7,
+        5000,
+        None,
+        OK,
+        [b"a", b"x" * (LARGE + 1), [b"b", 1]],
+        [b"a"] * 20,
+        [b"a", b"x" * (LARGE + 1)] * 10,
+        {b"a": bytearray(b"b")},
+        NO_REPLY,
+    ],
+)
+def test_what_is_sent_are_the_same_bytes_and_large_strings_are_not_copied(reply: Any, resp3: bool) -> None:
+    out = [b"before"]
+    respond(out, reply, resp3)
+    assert b"".join(out) == b"before" + encode(reply, resp3)
+    for part in reply if isinstance(reply, list) else [reply]:
+        if type(part) is bytes and len(part) > LARGE:
+            assert any(piece is part for piece in out)
+
+
+def test_nothing_of_what_is_no_reply_is_sent() -> None:
+    out: list[bytes] = []
+    with pytest.raises(TypeError):
+        respond(out, [b"a", object()], resp3=False)
+    assert not out

@@ -138,6 +138,23 @@ def test_a_large_value_comes_back_as_it_went(node: Node) -> None:
         client.must("DEL", "large")
 
 
+def test_large_values_amid_small_ones_keep_their_places(node: Node) -> None:
+    # Large ones are sent as they are held, piece by piece, and small ones together.
+    values = [bytes([65 + number]) * size for number, size in enumerate((5, 3_000_000, 20, 300_000, 262_144, 70_000))]
+    with node.client() as client:
+        for number, value in enumerate(values):
+            client.must("SET", f"key:{number}", value)
+        for _ in range(20):
+            client.send("MGET", *(f"key:{number}" for number in range(len(values))))
+            for number in range(len(values)):
+                client.send("GET", f"key:{number}")
+            client.send("ECHO", "end")
+        for _ in range(20):
+            assert client.reply() == values
+            assert [client.reply() for _ in values] == values
+            assert client.reply() == b"end"
+
+
 def test_a_client_that_vanishes_in_the_middle_of_a_request_leaves_nothing(node: Node) -> None:
     with node.client() as other:
         lost = node.client()
