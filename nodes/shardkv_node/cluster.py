@@ -17,7 +17,7 @@ from shardkv.cluster.found import claims_of
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId
 from shardkv.cluster.orders import Order, ResetNode
-from shardkv.cluster.routing import served_bitmap
+from shardkv.cluster.routing import readable_bitmap, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 from shardkv.commands.session import Session
@@ -225,6 +225,7 @@ class ClusterNode:
 
     def _route(self, view: ClusterView) -> None:
         self._engine.leaving.route(served_bitmap(view))
+        self._engine.replica_reads.route(readable_bitmap(view))
         # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
         shard = view.my_shard_primary.id
         self._engine.end_shard_channels(lambda slot: view.owners[slot] == shard or slot in view.importing)

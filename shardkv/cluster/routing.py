@@ -152,7 +152,17 @@ def served_bitmap(view: ClusterView) -> bytes:
 
     All 0 while the cluster is down; a slot on the move is 0. 16384 bytes, about 30 us to make.
     """
-    slots = view.me.slots if view.state == "ok" else 0
+    return _settled(view, view.me)
+
+
+def readable_bitmap(view: ClusterView) -> bytes:
+    """The same for reads of those who said READONLY to a replica: the slots of its primary. All 0 on a primary."""
+    primary = view.nodes.get(view.me.primary) if view.me.is_replica and view.me.primary is not None else None
+    return bytes(SLOTS) if primary is None else _settled(view, primary)
+
+
+def _settled(view: ClusterView, owner: Node) -> bytes:
+    slots = owner.slots if view.state == "ok" else 0
     if view.migrating or view.importing:
         slots &= ~bitmap_of([*view.migrating, *view.importing])
     return format(slots, f"0{SLOTS}b")[::-1].encode().translate(_BITS_TO_FLAGS)

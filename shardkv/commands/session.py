@@ -59,6 +59,7 @@ class Session:
     plain: bool = (
         True  #: nothing about this client asks for the gates: all rights, no MULTI, no subscription, replies on ...
     )
+    reader: bool = True  #: the same, but for READONLY
     unix_socket: bool = False
     secure: bool = False  #: came by TLS
     # ---- transactions
@@ -126,8 +127,8 @@ class Session:
         return "normal"
 
     def refresh(self) -> None:
-        """Set ``plain`` anew after one of the things that it summarises has changed."""
-        self.plain = (
+        """Set ``plain`` and ``reader`` anew after one of the things that they summarise has changed."""
+        self.reader = (
             self.authenticated
             and (self.user is None or self.user.unrestricted)
             and self.queue is None
@@ -137,7 +138,6 @@ class Session:
             and not self.is_replica
             and not self.is_primary
             and not self.asking
-            and not self.readonly
             and not self.no_touch
             and self.tracking is None
             and self.blocked is None
@@ -145,3 +145,4 @@ class Session:
             and (self.resp3 or not self.subscribed)
             and not self.close_after_reply
         )
+        self.plain = self.reader and not self.readonly

@@ -40,6 +40,7 @@ from .names import Names, miscounted
 from .observer import Observer
 from .pausing import Pause, Reason, may_write
 from .propagation import Propagation, Sink
+from .replica_reads import ReplicaReads
 from .replication import Replication
 from .routing import redirect, waiting_refusal
 from .scripts import Scripts
@@ -103,6 +104,7 @@ class Engine:
         self.latency = self.observer.latency
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
+        self.replica_reads = ReplicaReads(self)
         self._names = Names(config.rename_command, self.short_way.learn)
         self.commands = self._names.commands
         self.look_up = self._names.look_up
@@ -254,10 +256,14 @@ class Engine:
                 return
             if session.plain and self.calm:
                 at = self._short_way(session, requests, at)
-            else:
-                words = requests[at]
-                at += 1
-                self.perform(session, words)
+                continue
+            if self.replica_reads.open:
+                at = self.replica_reads.run(session, requests, at)
+                if at == end:
+                    return
+            words = requests[at]
+            at += 1
+            self.perform(session, words)
 
     @staticmethod
     def _keep(session: Session, requests: list[list[bytes]]) -> None:
@@ -521,14 +527,16 @@ class Engine:
         self.observer.configure()
         self.disk_fault = self.snapshots.refusal(self.config) or self.aof.refusal
         self.routing = self.cluster is not None or bool(self.leaving)
-        self.calm = (
-            not (self.loading or self.following)
+        quiet = (
+            not self.loading
             and self.pausing.until is None
             and self.disk_fault is None
-            and self.replication.enough
             and self.scripts.overtime.refusal is None
             and not self.observer.wants_each
         )
+        self.calm = quiet and not self.following and self.replication.enough
+        shows = self.config.replica_serve_stale_data or not self.replication.stale
+        self.replica_reads.open = quiet and self.following and shows
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
         attentive = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None

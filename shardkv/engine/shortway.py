@@ -149,6 +149,32 @@ class ShortWay:
             self._book(session, last, count, started)
         return at
 
+    def read(self, session: Session, requests: list[list[bytes]], at: int) -> int:
+        """The same for reads only, of a session that may be no more than a ``reader``; returns where they ended."""
+        if at == 0 and len(requests) >= RUN_MIN and _reads(self.shortcuts.get(requests[0][0])):
+            at = self._run_turned(session, requests)
+        db = session.db
+        nil = NULL3 if session.resp3 else NULL2
+        end = len(requests)
+        while at < end:
+            words = requests[at]
+            shortcut = self.shortcuts.get(words[0])
+            if shortcut is None or not shortcut.reads:
+                break
+            started = self._stopwatch()
+            try:
+                reply = shortcut.twin(db, words, nil)
+            except DamagedValue:
+                break
+            if reply is None:
+                break
+            session.out.append(reply)
+            seconds = self._book(session, shortcut, 1, started) - started
+            if seconds >= self._observer.slow:
+                self._observer.took_by_name(session, shortcut.name, words, seconds)
+            at += 1
+        return at
+
     def _run_turned(self, session: Session, requests: list[list[bytes]]) -> int:
         """Carry out as much of a pipeline as is a run; how many requests that were."""
         shortcut = self.shortcuts.get(requests[0][0])
@@ -195,3 +221,7 @@ class ShortWay:
             else:
                 stats.durations.add(each, count)
         return now
+
+
+def _reads(shortcut: Shortcut | None) -> bool:
+    return shortcut is not None and shortcut.reads

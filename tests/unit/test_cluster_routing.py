@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shardkv.cluster.nodes import Node, bitmap_of_range
-from shardkv.cluster.routing import Asker, route, served_bitmap
+from shardkv.cluster.routing import Asker, readable_bitmap, route, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 
@@ -119,3 +119,13 @@ def test_the_table_of_the_hot_path_never_serves_what_route_would_not() -> None:
     assert [slot for slot in range(16384) if table[slot]] == [0, 1, 3, 4, 5, 6, 7, 8, 9]
     assert all(decide([slot]) == "serve" for slot in range(16384) if table[slot])
     assert not any(served_bitmap(replace(view, state="fail")))
+
+
+def test_the_table_of_a_replica_never_shows_what_route_would_not() -> None:
+    replica = replace(a_view().unassign(bitmap_of_range(0, 9)).follow(A, B), state="ok")
+    table = readable_bitmap(replica)
+    readable = [slot for slot in range(16384) if table[slot]]
+    assert readable == list(range(10, 20))
+    assert all(decide([slot], Asker(readonly=True), view=replica) == "serve" for slot in readable)
+    assert not any(readable_bitmap(replace(replica, state="fail")))
+    assert not any(readable_bitmap(a_view()))
