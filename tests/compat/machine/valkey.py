@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from re import fullmatch
 from typing import Final
 
@@ -32,6 +33,13 @@ def _odd_numbers(case: Case) -> bool:
 def _cursors(case: Case) -> bool:
     invalid = "ERR invalid cursor"
     return case.name in WALKS and (case.our_refusal == invalid) != (case.refusal == invalid)
+
+
+def _from_the_other_end(case: Case) -> bool:
+    """Whether a range by scores begins at a negative offset."""
+    words = [word.upper() for word in case.words]
+    by_score = case.name in ("ZRANGEBYSCORE", "ZREVRANGEBYSCORE") or b"BYSCORE" in words
+    return by_score and any(word == b"LIMIT" and fullmatch(rb"-\d+", offset) for word, offset in pairwise(words))
 
 
 def _passed(name: str, words: Sequence[bytes]) -> bool:
@@ -112,6 +120,12 @@ VALKEY: Final = (
         "digests elsewhere",
         "the same, in databases that are not looked into key by key",
         lambda case: case.name == "DIGEST" and b"elsewhere" in case.words,
+    ),
+    Difference(
+        "negative offsets",
+        "Valkey counts them from the other end of a range of scores, but only where a sorted set is a skiplist",
+        _from_the_other_end,
+        parts=True,
     ),
     Difference(
         "-0",
