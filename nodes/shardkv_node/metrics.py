@@ -257,5 +257,5 @@ def _observed(engine: Engine) -> Iterator[Metric]:
     newest = slow_log.newest(1)
     yield _gauge("slowlog_length", "How many slow commands are remembered.", len(slow_log))
     yield _gauge("slowlog_last_id", "The number of the last one.", newest[0].id if newest else 0)
-    took_last = newest[0].microseconds / 1e6 if newest else 0.0
+    took_last = newest[0].amount / 1e6 if newest else 0.0
     yield _gauge("last_slow_execution_duration_seconds", "How long that one took.", took_last)

@@ -77,7 +77,7 @@ _DENIED: Final = (
 class Connection:
     """One client socket: its parser, its session, and the replies that it has not taken yet."""
 
-    __slots__ = ("interest", "parser", "receive", "send", "session", "sock", "unsent", "unsent_at")
+    __slots__ = ("asked", "interest", "parser", "receive", "send", "session", "sock", "unsent", "unsent_at")
 
     def __init__(self, sock: socket.socket | SecureSocket, session: Session, parser: RequestParser) -> None:
         self.sock = sock
@@ -88,6 +88,7 @@ class Connection:
         self.unsent: deque[bytes] = deque()
         self.unsent_at = 0  #: bytes of the first piece that are sent already
         self.interest = READ
+        self.asked: list[list[bytes]] | None = None  #: what the short way has carried out last, for a while
 
 
 class Reactor:
@@ -97,6 +98,7 @@ class Reactor:
         self._engine = engine
         self._config: Config = engine.config
         self._stats = engine.stats
+        self._observer = engine.observer
         self._probe = secrets.token_bytes(16)
         self._log = log
         self._poller = make_poller()
@@ -299,7 +301,7 @@ class Reactor:
                 return
         elif requests:
             try:
-                self._engine.run(session, requests)
+                connection.asked = self._engine.run(session, requests)
             except Exception as error:
                 self._bug(session, error)
             if not parser.authenticated:
@@ -309,6 +311,8 @@ class Reactor:
         elif session.query_pending:
             session.query_pending = 0
             self._engine.limits.weigh(session)
+            if session.bulky:
+                self._engine.observer.came(session)
         if session.out:
             self._answered.append(connection)
         elif session.close_after_reply and not connection.unsent:
@@ -380,6 +384,7 @@ class Reactor:
             self._fault(connection, parser.fault)
             return
         session.query_pending = parser.pending
+        self._engine.observer.expect(session, parser.pending)
         session.last_seen = self._engine.now  # who sends a large request slowly is not idle
         if not self._engine.limits.bound_input(session) and self._config.maxmemory_clients:
             self._engine.limits.evict()
@@ -419,6 +424,8 @@ class Reactor:
             self._keep(connection)
             self._flush(connection)
             return
+        if len(data) >= self._observer.large_reply:
+            self._weigh(connection)
         out.clear()
         try:
             sent = connection.send(data)
@@ -439,13 +446,20 @@ class Reactor:
         session.unsent = len(data) - sent
         self._watch(connection)
 
-    @staticmethod
-    def _keep(connection: Connection) -> None:
+    def _keep(self, connection: Connection) -> None:
         """Put what has gathered in the session behind what is to be sent."""
         session = connection.session
+        size = sum(map(len, session.out))
+        if size >= self._observer.large_reply:
+            self._weigh(connection)
         connection.unsent.extend(session.out)
-        session.unsent += sum(map(len, session.out))
+        session.unsent += size
         session.out.clear()
+
+    def _weigh(self, connection: Connection) -> None:
+        """What is about to be sent may hold a large reply."""
+        if connection.asked is not None:
+            self._observer.weigh(connection.session, connection.asked, connection.session.out)
 
     def _flush(self, connection: Connection) -> None:
         """Send more of what was kept, as much as it is this client's turn for."""
@@ -665,6 +679,7 @@ class Reactor:
         now = unix_ms()
         for connection in self._next_swept():
             session = connection.session
+            connection.asked = None
             if session.closed:
                 continue
             connection.parser.max_bulk = self._config.proto_max_bulk_len

@@ -9,6 +9,7 @@ from . import bitmaps as bitmaps
 from . import client as client
 from . import client_list as client_list
 from . import cluster as cluster
+from . import commandlog as commandlog
 from . import config_commands as config_commands
 from . import connection as connection
 from . import debug as debug

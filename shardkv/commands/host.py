@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..acl.users import Users
     from ..config import Config
     from ..keyspace.database import Database
+    from ..observation.commandlog import CommandLog
     from ..observation.latency import LatencyMonitor
-    from ..observation.slowlog import SlowLog
     from ..persist.aof.state import AofState
     from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
@@ -428,7 +428,8 @@ class Host(Protocol):
     attentive: bool
     databases: list[Database | None]
     commands: dict[bytes, Command]
-    slow_log: SlowLog
+    slow_log: CommandLog
+    command_logs: dict[bytes, CommandLog]  #: by the types of COMMANDLOG
     latency: LatencyMonitor
     snapshots: SnapshotState
     aof: AofState

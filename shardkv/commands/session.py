@@ -60,6 +60,7 @@ class Session:
         True  #: nothing about this client asks for the gates: all rights, no MULTI, no subscription, replies on ...
     )
     reader: bool = True  #: the same, but for READONLY
+    bulky: bool = False  #: a part of a large request has come
     unix_socket: bool = False
     secure: bool = False  #: came by TLS
     # ---- transactions
@@ -130,6 +131,7 @@ class Session:
         """Set ``plain`` and ``reader`` anew after one of the things that they summarise has changed."""
         self.reader = (
             self.authenticated
+            and not self.bulky
             and (self.user is None or self.user.unrestricted)
             and self.queue is None
             and not self.reply_off

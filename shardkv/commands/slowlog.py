@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ReplyError
-from ..resp.numbers import parse_int
 from ..resp.replies import OK, Simple
+from .commandlog import count_of, shown
 from .context import Context
 from .flags import Flags
 from .grammar import integer, maybe
@@ -34,18 +34,8 @@ def slowlog_get(ctx: Context, words: list[bytes]) -> list[Any]:
     if len(words) > 3:
         asked = words[1].decode()
         raise ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{asked}'. Try SLOWLOG HELP.")
-    count = _DEFAULT
-    if len(words) == 3:
-        try:
-            count = parse_int(words[2])
-        except ReplyError:
-            count = -2
-        if count < -1:
-            raise ReplyError("ERR count should be greater than or equal to -1")
-    return [
-        [entry.id, entry.at, entry.microseconds, entry.words, entry.address.encode(), entry.name]
-        for entry in ctx.host.slow_log.newest(count)
-    ]
+    count = count_of(words[2]) if len(words) == 3 else _DEFAULT
+    return [shown(entry) for entry in ctx.host.slow_log.newest(count)]
 
 
 @command(

@@ -101,6 +101,11 @@ class Engine:
         self.in_script = False
         self.observer = Observer(self)
         self.slow_log = self.observer.slow_log
+        self.command_logs = {
+            b"slow": self.slow_log,
+            b"large-request": self.observer.large_requests,
+            b"large-reply": self.observer.large_replies,
+        }
         self.latency = self.observer.latency
         self.short_way = ShortWay(self, stopwatch)
         self._short_way = self.short_way.run
@@ -231,16 +236,20 @@ class Engine:
         for database in self.opened:
             self.apart(database, [b"DEL"], drop)
 
-    def run(self, session: Session, requests: list[list[bytes]]) -> None:
+    def run(self, session: Session, requests: list[list[bytes]]) -> list[list[bytes]] | None:
         """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
-        ``session.waiting``."""
+        ``session.waiting``. Gives the requests if each has its reply and none was weighed (see Observer.weigh)."""
         session.last_seen = self.now
         if session.waiting:
             self.hold_back(session, requests)
-            return
+            return None
         at = self._short_way(session, requests, 0) if session.plain and self.calm else 0
         if at < len(requests) or not session.plain:
+            if at:
+                self._weigh(session, requests[:at], 0)
             self._carry_out(session, requests, at)
+            return None
+        return requests
 
     def _carry_out(self, session: Session, requests: list[list[bytes]], at: int) -> None:
         """Go on from ``at`` by whichever way is open; what has to wait stays in the session."""
@@ -255,15 +264,25 @@ class Engine:
             if at == end:
                 return
             if session.plain and self.calm:
+                start, before = at, len(session.out)
                 at = self._short_way(session, requests, at)
+                self._weigh(session, requests[start:at], before)
                 continue
             if self.replica_reads.open:
+                start, before = at, len(session.out)
                 at = self.replica_reads.run(session, requests, at)
+                self._weigh(session, requests[start:at], before)
                 if at == end:
                     return
             words = requests[at]
             at += 1
             self.perform(session, words)
+
+    def _weigh(self, session: Session, requests: list[list[bytes]], before: int) -> None:
+        """Look for large replies among those that the short way has put behind the first ``before`` pieces."""
+        pieces = session.out[before:]
+        if sum(map(len, pieces)) >= self.observer.large_reply:
+            self.observer.weigh(session, requests, pieces)
 
     @staticmethod
     def _keep(session: Session, requests: list[list[bytes]]) -> None:
@@ -274,11 +293,18 @@ class Engine:
 
     def perform(self, session: Session, words: list[bytes]) -> None:
         """One request through all that stands before it; its reply is queued for sending."""
+        queue, carried_out = session.queue, session.commands
         reply = self.answer(session, words)
         if reply is POSTPONED:
             return
+        ran = session.commands != carried_out
+        if ran and (session.bulky or self.observer.weighs_each):
+            self.observer.asked(session, words)
         if reply is not NO_REPLY and not session.reply_off and not session.reply_skip:
+            before = len(session.out)
             respond(session.out, reply, session.resp3)
+            if ran:
+                self.observer.answered(session, words, reply, sum(map(len, session.out[before:])), queue)
         if self.messages.held is not None:
             self.messages.replied()
         if session.plain:
@@ -585,9 +611,13 @@ class Engine:
 
     def unblock(self, session: Session, reply: Any) -> None:
         """End a wait with a reply; what the client sent meanwhile is carried out next."""
+        blocked = session.blocked
         self.waiting.remove(session)
         if reply is not NO_REPLY and not session.reply_off:
+            before = len(session.out)
             respond(session.out, reply, session.resp3)
+            if blocked is not None:
+                self.observer.answered(session, blocked.words, reply, sum(map(len, session.out[before:])))
         self.world.wake(session)
 
     def resume(self, session: Session, most: int = 1 << 30) -> None:

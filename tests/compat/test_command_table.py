@@ -126,7 +126,7 @@ def test_a_command_that_came_later_is_declared_as_there(name: str) -> None:
 
 
 def test_commands_that_redis_7_0_has_not_came_with_a_later_version() -> None:
-    assert TABLE.keys() - ROWS.keys() - LATER.keys() == set()
+    assert TABLE.keys() - ROWS.keys() - LATER.keys() == {"commandlog"}  # there are rows for its parts only
 
 
 def test_no_command_is_forgotten() -> None:

@@ -19,8 +19,26 @@ class Observation(Table, title="slow log, latency and events"):
         Integer(-1, LONG_MAX),
         10_000,
         "Microseconds from which a command is slow. -1: none is; 0: every one.",
+        aliases=("commandlog-execution-slower-than",),
     )
-    slowlog_max_len = Option(Integer(0, LONG_MAX), 128, "How many slow commands are remembered.")
+    slowlog_max_len = Option(
+        Integer(0, LONG_MAX),
+        128,
+        "How many slow commands are remembered.",
+        aliases=("commandlog-slow-execution-max-len",),
+    )
+    commandlog_request_larger_than = Option(
+        Integer(-1, LONG_MAX), 2**20, "Bytes from which a request is large. -1: none is; 0: every one."
+    )
+    commandlog_large_request_max_len = Option(
+        Integer(0, LONG_MAX), 128, "How many commands with a large request are remembered."
+    )
+    commandlog_reply_larger_than = Option(
+        Integer(-1, LONG_MAX), 2**20, "Bytes from which a reply is large. -1: none is; 0: every one."
+    )
+    commandlog_large_reply_max_len = Option(
+        Integer(0, LONG_MAX), 128, "How many commands with a large reply are remembered."
+    )
     latency_monitor_threshold = Option(
         Integer(0, LONG_MAX),
         0,

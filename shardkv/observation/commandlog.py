@@ -1,4 +1,5 @@
-"""The slow log: the last commands that took long, newest first, each with its words cut to a readable size."""
+"""Logs of commands that stand out: the last ones that took long, whose requests were large, or whose replies were; the
+newest first, each with its words cut to a readable size."""
 
 from __future__ import annotations
 
@@ -15,37 +16,38 @@ WORD_MAX: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
-class SlowCommand:
-    """One entry. ``at`` is in Unix seconds; ``address`` and ``name`` are the client's."""
+class Entry:
+    """One command. ``at`` is in Unix seconds; ``amount``: microseconds, or bytes; ``address`` and ``name`` are the
+    client's."""
 
     id: int
     at: int
-    microseconds: int
+    amount: int
     words: list[bytes]
     address: str
     name: bytes
 
 
-class SlowLog:
-    """Slow commands. Ids go on for ever; ``most`` (``slowlog-max-len``) may change between calls."""
+class CommandLog:
+    """Commands that stand out in one way. Ids go on for ever; ``most`` (an option) may change between calls."""
 
     __slots__ = ("_entries", "_next")
 
     def __init__(self) -> None:
-        self._entries: deque[SlowCommand] = deque()
+        self._entries: deque[Entry] = deque()
         self._next = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def note(self, words: Sequence[bytes], microseconds: int, at: int, address: str, name: bytes, most: int) -> None:
+    def note(self, words: Sequence[bytes], amount: int, at: int, address: str, name: bytes, most: int) -> None:
         """Remember a command, and forget the oldest beyond ``most``."""
-        self._entries.appendleft(SlowCommand(self._next, at, microseconds, shortened(words), address, name))
+        self._entries.appendleft(Entry(self._next, at, amount, shortened(words), address, name))
         self._next += 1
         while len(self._entries) > most:
             self._entries.pop()
 
-    def newest(self, count: int) -> list[SlowCommand]:
+    def newest(self, count: int) -> list[Entry]:
         """Up to ``count`` entries, the newest first; -1: all."""
         return list(islice(self._entries, len(self._entries) if count == -1 else count))
 
