@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import WrongType
+from ..keyspace.freeing import LONG
 from ..keyspace.slots import key_slot
 from ..resp.replies import NO_REPLY
 from ..values.hashes import HashValue
@@ -161,7 +162,7 @@ class Context:
                 db.newborn.append(key)
             if self.host.attentive:
                 self.host.notice(db, key, "new")
-        elif type(old) not in STRING_TYPES and old is not value:
+        elif (type(old) not in STRING_TYPES or (type(old) is bytes and len(old) > LONG)) and old is not value:
             db.freeing.give(old)
         if type(value) is HashValue and value.times is not None:
             first = value.next_expiry

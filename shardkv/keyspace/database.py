@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..values.buckets import Buckets
 from ..values.deadlines import Deadlines
-from .freeing import Freeing
+from .freeing import LONG, Freeing
 from .slots import SLOT_COUNT, SLOT_MASK, key_slot
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Database:
         value = self.remove(key)
         if value is None:
             return False
-        if type(value) not in STRINGS:
+        if type(value) not in STRINGS or (type(value) is bytes and len(value) > LONG):
             self.freeing.give(value)
         return True
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from shardkv.keyspace.freeing import SMALL
+from shardkv.keyspace.freeing import PIECE, SMALL
 from tests.support.engine_client import EngineClient
 
 MANY = 3 * SMALL
@@ -84,6 +84,80 @@ def test_an_overwritten_value_is_freed_too(kv: EngineClient, fill: Callable[[Eng
     kv.db.freeing.step(never)
     assert kv("GET", "big") == "small"
     assert kv.db.freeing.freed == 1
+
+
+#: Every way to put something in the place of a value, or to take it away; ``other`` holds a string, ``few`` a sorted set.
+OVER = (
+    ("DEL", "big"),
+    ("UNLINK", "big"),
+    ("SET", "big", "x"),
+    ("SETEX", "big", 100, "x"),
+    ("PSETEX", "big", 100_000, "x"),
+    ("MSET", "a", "x", "big", "x"),
+    ("RENAME", "other", "big"),
+    ("COPY", "other", "big", "REPLACE"),
+    ("BITOP", "NOT", "big", "other"),
+    ("SUNIONSTORE", "big", "none"),
+    ("SUNIONSTORE", "big", "few"),
+    ("SINTERSTORE", "big", "few"),
+    ("SDIFFSTORE", "big", "few"),
+    ("ZUNIONSTORE", "big", 1, "few"),
+    ("ZINTERSTORE", "big", 1, "few"),
+    ("ZDIFFSTORE", "big", 1, "few"),
+    ("ZRANGESTORE", "big", "ranked", 0, -1),
+    ("GEOSEARCHSTORE", "big", "places", "FROMLONLAT", 15, 37, "BYRADIUS", 500, "km"),
+    ("SORT", "few", "ALPHA", "STORE", "big"),
+    ("EXPIREAT", "big", 1),
+    ("FLUSHALL",),
+    ("FLUSHALL", "SYNC"),
+    ("FLUSHDB", "ASYNC"),
+)
+
+
+@FILL
+@pytest.mark.parametrize("words", OVER, ids=lambda words: "_".join(map(str, words)))
+def test_every_way_to_replace_or_delete_a_value_leaves_it_to_be_freed_in_steps(
+    kv: EngineClient, fill: Callable[[EngineClient], None], words: tuple[object, ...]
+) -> None:
+    kv("SET", "other", "x")
+    kv("SADD", "few", "a", "b")
+    kv("ZADD", "ranked", 1, "a")
+    kv("GEOADD", "places", 13.361389, 38.115556, "a")
+    fill(kv)
+    kv(*words)
+    assert kv.db.freeing.pending >= 1
+    assert steps_to_free(kv) > 3
+
+
+@FILL
+def test_a_restored_value_leaves_what_was_there_to_be_freed_in_steps(
+    kv: EngineClient, fill: Callable[[EngineClient], None]
+) -> None:
+    kv("SET", "other", "x")
+    dumped = kv.raw("DUMP", "other").partition(b"\r\n")[2][:-2]
+    fill(kv)
+    kv("RESTORE", "big", 0, dumped, "REPLACE")
+    assert kv.db.freeing.pending == 1
+    assert steps_to_free(kv) > 3
+
+
+@pytest.mark.parametrize(
+    "words", [("DEL", "long"), ("SET", "long", "x", "PX", 100_000), ("GETDEL", "long"), ("FLUSHALL",)]
+)
+def test_a_string_of_many_megabytes_goes_piece_by_piece(kv: EngineClient, words: tuple[object, ...]) -> None:
+    kv("SET", "long", b"x" * (5 * PIECE + 1))
+    kv.raw(*words)
+    assert kv.db.freeing.pending == 1
+    assert steps_to_free(kv) >= 5
+    assert kv.db.freeing.freed == 1
+
+
+def test_a_string_that_somebody_is_being_sent_stays_whole(kv: EngineClient) -> None:
+    kv("SET", "long", b"x" * (5 * PIECE + 1))
+    sent = kv.db.get(b"long")
+    kv("DEL", "long")
+    kv.db.freeing.step(never)
+    assert sent == b"x" * (5 * PIECE + 1)
 
 
 def test_a_small_value_goes_at_once(kv: EngineClient) -> None:
