@@ -86,7 +86,7 @@ def test_an_overwritten_value_is_freed_too(kv: EngineClient, fill: Callable[[Eng
     assert kv.db.freeing.freed == 1
 
 
-#: Every way to put something in the place of a value, or to take it away; ``other`` holds a string, ``few`` a sorted set.
+#: Every way to put something in the place of a value, or to take it away. ``other`` is a string, ``few`` a set.
 OVER = (
     ("DEL", "big"),
     ("UNLINK", "big"),
