@@ -19,6 +19,8 @@ UNKNOWN: Final = -1
 GROUP_OVERHEAD: Final = 700
 CONSUMER_OVERHEAD: Final = 500
 PENDING_OVERHEAD: Final = 240
+#: Pending entries that are freed in one go.
+_PORTION: Final = 512
 
 
 class Consumer:
@@ -128,6 +130,19 @@ class Group:
             made.pending[id] = Delivery(made.consumers[delivery.owner.name], delivery.time, delivery.count)
         made.ids = SortedList(self.ids)
         return made
+
+    def take_apart(self) -> Iterator[object]:
+        """Free the group part by part, each time a part is asked for. Nothing may use it any more."""
+        pending = self.pending
+        while pending:
+            for _ in range(min(_PORTION, len(pending))):
+                pending.popitem()
+            yield None
+        for ids in (self.ids, *(consumer.ids for consumer in self.consumers.values())):
+            # There is no public way that is not a walk. The greatest of each part is held twice.
+            parts, greatest = ids._lists, ids._maxes
+            while parts:
+                yield parts.pop(), greatest.pop()
 
     def memory(self) -> int:
         """An estimate of the bytes held."""

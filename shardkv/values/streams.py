@@ -294,11 +294,7 @@ class StreamValue(Progress):
             del nodes[-64:]
             yield None
         for group in self.groups.values():
-            pending = group.pending
-            while pending:
-                for _ in range(min(512, len(pending))):
-                    pending.popitem()
-                yield None
+            yield from group.take_apart()
 
     def memory(self, samples: int | None = None) -> int:
         """An estimate of the bytes held, without a walk over the entries: what they take is counted all the time."""

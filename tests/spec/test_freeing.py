@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shardkv.keyspace.freeing import PIECE, SMALL
-from tests.support.engine_client import EngineClient
+from tests.support.engine_client import EngineClient, Word
 
 MANY = 3 * SMALL
 
@@ -87,7 +87,7 @@ def test_an_overwritten_value_is_freed_too(kv: EngineClient, fill: Callable[[Eng
 
 
 #: Every way to put something in the place of a value, or to take it away. ``other`` is a string, ``few`` a set.
-OVER = (
+OVER: tuple[tuple[Word, ...], ...] = (
     ("DEL", "big"),
     ("UNLINK", "big"),
     ("SET", "big", "x"),
@@ -117,7 +117,7 @@ OVER = (
 @FILL
 @pytest.mark.parametrize("words", OVER, ids=lambda words: "_".join(map(str, words)))
 def test_every_way_to_replace_or_delete_a_value_leaves_it_to_be_freed_in_steps(
-    kv: EngineClient, fill: Callable[[EngineClient], None], words: tuple[object, ...]
+    kv: EngineClient, fill: Callable[[EngineClient], None], words: tuple[Word, ...]
 ) -> None:
     kv("SET", "other", "x")
     kv("SADD", "few", "a", "b")
@@ -144,7 +144,7 @@ def test_a_restored_value_leaves_what_was_there_to_be_freed_in_steps(
 @pytest.mark.parametrize(
     "words", [("DEL", "long"), ("SET", "long", "x", "PX", 100_000), ("GETDEL", "long"), ("FLUSHALL",)]
 )
-def test_a_string_of_many_megabytes_goes_piece_by_piece(kv: EngineClient, words: tuple[object, ...]) -> None:
+def test_a_string_of_many_megabytes_goes_piece_by_piece(kv: EngineClient, words: tuple[Word, ...]) -> None:
     kv("SET", "long", b"x" * (5 * PIECE + 1))
     kv.raw(*words)
     assert kv.db.freeing.pending == 1
