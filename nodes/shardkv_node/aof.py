@@ -74,7 +74,8 @@ class AppendOnly:
         self.state = engine.aof
         self.reactor: Reactor | None = None  #: whose replies wait for what is written
         self.folder = self._make_folder()
-        self.writer = AofWriter(self._config, self.state, self._disk, log, engine.refresh_calm, give_up)
+        self._held_up = engine.observer.held_up
+        self.writer = AofWriter(self._config, self.state, self._disk, log, engine.refresh_calm, give_up, self._held_up)
         self.writer.child_is_working = lambda: children.running is not None
         self._sink: Sink | None = None
 
@@ -370,7 +371,8 @@ class AppendOnly:
         manifest = manifest.rewritten(preamble=preamble, appending=state.enabled)
         assert manifest.base is not None
         base = folder.path(manifest.base)
-        self._disk.rename(temporary, base)
+        with clock.measured(self._held_up, "aof-rename"):
+            self._disk.rename(temporary, base)
         self._log(
             "notice", f"Successfully renamed the temporary AOF base file {temporary.name} into {manifest.base.name}"
         )
@@ -388,7 +390,8 @@ class AppendOnly:
     def _name_increment(self, manifest: Manifest) -> None:
         assert manifest.current is not None
         temporary = manifest.temporary_increment
-        self._disk.rename(self.folder.path(temporary), self.folder.path(manifest.current))
+        with clock.measured(self._held_up, "aof-rename"):
+            self._disk.rename(self.folder.path(temporary), self.folder.path(manifest.current))
         self._log(
             "notice", f"Successfully renamed the temporary AOF incr file {temporary} into {manifest.current.name}"
         )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 class AofWriter:
     """Writes one log. ``changed`` is called when writes have to be refused from now on, or need not be any more;
-    ``give_up`` ends the process, since under ``always`` nothing may be promised that is not on disk."""
+    ``give_up`` ends the process, since under ``always`` nothing may be promised that is not on disk; ``held_up`` is
+    told of events that clients had to wait for, and their seconds."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class AofWriter:
         log: Callable[[str, str], None],
         changed: Callable[[], None],
         give_up: Callable[[], None],
+        held_up: Callable[[str, float], None],
     ) -> None:
         self.recorder = Recorder()
         self.flushing = Flushing()
@@ -44,6 +46,7 @@ class AofWriter:
         self._log = log
         self._changed = changed
         self._give_up = give_up
+        self._held_up = held_up
         self._descriptor: int | None = None
         self._unwritten = b""
         self._retired: list[int] = []  #: files that are to be brought to disk once more and closed
@@ -66,7 +69,9 @@ class AofWriter:
             self._retired.append(self._descriptor)
         self._descriptor = descriptor
         self.recorder.begin_file()
-        self.flushing.open(path.stat().st_size)
+        with clock.measured(self._held_up, "aof-fstat"):
+            size = self._disk.size(descriptor)
+        self.flushing.open(size)
 
     def close(self) -> None:
         """Write and bring to disk what there is, and write no more."""
@@ -116,6 +121,7 @@ class AofWriter:
                 self._delayed()
         data = self._unwritten + recorder.give() if self._unwritten else recorder.give()
         written, error = self._write(descriptor, data)
+        self._wrote(clock.stopwatch() - now)
         flushing.size += written
         self._state.size += written
         self._unwritten = data[written:]
@@ -147,6 +153,16 @@ class AofWriter:
             return written, error
         return written, None
 
+    def _wrote(self, seconds: float) -> None:
+        """A write has taken so long: what may be to blame, and that there was one."""
+        if self._state.syncing:
+            self._held_up("aof-write-pending-fsync", seconds)
+        elif self.child_is_working():
+            self._held_up("aof-write-active-child", seconds)
+        else:
+            self._held_up("aof-write-alone", seconds)
+        self._held_up("aof-write", seconds)
+
     def _failed(self, error: OSError, written: int, wanted: int, now: float) -> None:
         reason = error.strerror or str(error)
         if self.flushing.complains(now):
@@ -177,7 +193,8 @@ class AofWriter:
 
     def _sync_before_replies(self, descriptor: int, now: float) -> None:
         try:
-            self._disk.sync(descriptor)
+            with clock.measured(self._held_up, "aof-fsync-always"):
+                self._disk.sync(descriptor)
         except OSError as error:
             self._log(
                 "warning",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 #: Seconds that only grow, for durations.
@@ -44,6 +45,14 @@ def log_stamp(style: str = "legacy") -> str:
         return f"{time.strftime('%d %b %Y %H:%M:%S', local)}.{now % 1000:03d}"
     zone = time.strftime("%z", local)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', local)}.{now % 1000:03d}{zone[:3]}:{zone[3:]}"
+
+
+@contextmanager
+def measured(told: Callable[[str, float], None], event: str) -> Iterator[None]:
+    """Tell how many seconds this took, as an event of the latency monitor."""
+    started = stopwatch()
+    yield
+    told(event, stopwatch() - started)
 
 
 def sleep(seconds: float) -> None:

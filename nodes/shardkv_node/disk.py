@@ -49,6 +49,10 @@ class Disk:
         """Write as much as the disk takes; how much that was."""
         return os.write(descriptor, data)
 
+    def size(self, descriptor: int) -> int:
+        """How many bytes a file has."""
+        return os.fstat(descriptor).st_size
+
     def sync(self, descriptor: int) -> None:
         """Bring what is written to disk."""
         os.fsync(descriptor)

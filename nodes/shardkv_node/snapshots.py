@@ -141,7 +141,8 @@ class Snapshots:
             self._log("notice", f"Fork CoW for RDB: current {copied} MB, peak {copied} MB, average {copied} MB")
             self._log("notice", "Background saving terminated with success")
         else:
-            temporary_path(path, outcome.pid).unlink(missing_ok=True)
+            with clock.measured(self._engine.observer.held_up, "rdb-unlink-temp-file"):
+                temporary_path(path, outcome.pid).unlink(missing_ok=True)
             self._log("warning", f"Background saving error: {outcome.reason}")
         if done is not None:
             done(outcome)

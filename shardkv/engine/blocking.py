@@ -115,6 +115,7 @@ class Waiting:
         ctx.dirty, ctx.effects, ctx.inside = 0, None, 1
         ctx.command, ctx.words = blocked.command, blocked.words
         engine.messages.begin_serving(session)
+        started = engine.stopwatch()
         reply: Any
         try:
             # Rights may have gone since it began to wait.
@@ -122,6 +123,7 @@ class Waiting:
         except ReplyError as error:
             reply = error
         if reply is not None:
+            engine.observer.held_up("command-unblocking", engine.stopwatch() - started)
             engine.unblock(session, reply)
             engine.messages.remember_read(session, blocked.command, blocked.words)
         else:

@@ -1,5 +1,11 @@
 """The latency monitor: for each kind of event that can hold a node up, the moments when it took long.
 
+The events are Redis's: command, fast-command and command-unblocking; fork; expire-cycle; those of giving keys up
+(eviction-cycle, eviction-del); aof-write (with aof-write-pending-fsync, -active-child or -alone, whichever it was),
+aof-fsync-always, aof-fstat, aof-rename; rdb-unlink-temp-file. Some of Redis's can hold nobody up here and never occur:
+active-defrag-cycle (nothing is defragmented), expire-del and eviction-lazyfree (large values are always freed in small
+steps), while-blocked-cron (timers are tasks of their own) and module-acquire-GIL (there are no modules).
+
 Times are Unix seconds, durations milliseconds. Of each event the last ``SAMPLES`` moments are kept, one a second at
 most: within a second the longest counts.
 """
