@@ -8,8 +8,6 @@ the next.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .core import Core
 from .effects import DropSlots
 from .messages import Header, Pong, Update
@@ -21,7 +19,7 @@ def learn_epochs(core: Core, sender: Node, header: Header) -> None:
     # A config epoch is never beyond the current one; a sender that says otherwise does not get to break that here.
     current = max(core.view.current_epoch, header.current_epoch, header.config_epoch)
     if current > core.view.current_epoch:
-        core.view = replace(core.view, current_epoch=current)
+        core.view = core.view.in_epoch(current)
     # Who is known as a replica by now has said so after this header left it.
     if header.flags & MASTER and sender.is_primary and header.config_epoch > sender.config_epoch:
         core.view = core.view.amend(sender.id, config_epoch=header.config_epoch)
@@ -52,7 +50,7 @@ def take_slots(core: Core, claimant: NodeId, epoch: int, claimed: int) -> None:
     won = claimed & ~before.nodes[claimant].slots
     if core.view.importing and before.me.is_primary:
         won &= ~bitmap_of(before.importing)
-    for owner in before.nodes.values():
+    for owner in before.nodes.values() if won & before.assigned else ():
         contested = owner.slots & won
         if contested and owner.id != claimant and owner.config_epoch >= epoch:
             given_up = core.peers[owner.id].unclaimed if owner.id in core.peers else 0
@@ -74,7 +72,7 @@ def take_slots(core: Core, claimant: NodeId, epoch: int, claimed: int) -> None:
 def _correct(core: Core, claimant: NodeId, epoch: int, claimed: int, link: int) -> bool:
     """Tell the sender on ``link`` of an owner with a greater epoch, if its shard claims that one's slots."""
     stale = claimed & ~core.view.nodes[claimant].slots
-    if not stale:
+    if not stale & core.view.assigned:
         return False
     for owner in core.view.nodes.values():
         if owner.slots & stale and owner.config_epoch > epoch:
@@ -93,7 +91,7 @@ def hear_update(core: Core, update: Update) -> None:
         return
     if node.is_replica:
         core.view = core.view.promote(node.id)
-    core.view = replace(core.view, current_epoch=max(core.view.current_epoch, update.config_epoch))
+    core.view = core.view.in_epoch(max(core.view.current_epoch, update.config_epoch))
     core.view = core.view.amend(node.id, config_epoch=update.config_epoch)
     take_slots(core, node.id, update.config_epoch, unpack_bitmap(update.slots))
 
@@ -105,7 +103,7 @@ def settle_collision(core: Core, sender: NodeId, epoch: int) -> None:
     if not (me.is_primary and view.nodes[sender].is_primary and epoch == me.config_epoch and me.id < sender):
         return
     # Not above all epochs heard of in configs but above the current one, which is never below them.
-    core.view = replace(view, current_epoch=view.current_epoch + 1).amend(me.id, config_epoch=view.current_epoch + 1)
+    core.view = view.in_epoch(view.current_epoch + 1).amend(me.id, config_epoch=view.current_epoch + 1)
     core.log(
         "verbose",
         f"WARNING: configEpoch collision with node {sender} ({view.nodes[sender].human_nodename})."

@@ -59,7 +59,7 @@ class Core:
         self.alerted = False
         self.adopt_due = now
         self.partners: dict[NodeId, None] = {}
-        self.partners_of: object = None
+        self.partners_of: ClusterView | None = None
         self.voted = view.me.votes
         self.granted_until = float("-inf")
         self.peers: dict[NodeId, Peer] = {}
@@ -71,6 +71,7 @@ class Core:
         self.forgotten: dict[NodeId, float] = {}
         self.agenda: list[tuple[float, int, NodeId]] = []
         self.next_random_ping = now
+        self.greeting_since, self.greetings = now, 0
         self.health_due = now
         self.address_confirmed = False
         self.minority_until = -1e18

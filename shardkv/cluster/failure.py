@@ -24,10 +24,11 @@ _REPORT_LIFE = 2
 
 def reports(core: Core, peer: Peer) -> int:
     """How many others say that a node fails, stale reports dropped."""
-    if peer.reports:
-        horizon = core.now - _REPORT_LIFE * core.settings.node_timeout
-        peer.reports = {node: when for node, when in peer.reports.items() if when >= horizon}
-    return len(peer.reports)
+    horizon = core.now - _REPORT_LIFE * core.settings.node_timeout
+    told = peer.reports
+    while told and next(iter(told.values())) < horizon:  # the oldest stands first
+        del told[next(iter(told))]
+    return len(told)
 
 
 def suspect(core: Core, peer: Peer) -> None:
@@ -91,7 +92,7 @@ def pardon_if_safe(core: Core, peer: Peer) -> None:
 def hear_report(core: Core, reporter: Node, peer: Peer, flags: int) -> None:
     """A primary with slots told in gossip how it sees a node."""
     if flags & FAILING:
-        if reporter.id not in peer.reports:
+        if peer.reports.pop(reporter.id, None) is None:
             core.log("verbose", f"Node {reporter.id} reported node {peer.id} as not reachable.")
         peer.reports[reporter.id] = core.now
         condemn_if_agreed(core, peer)

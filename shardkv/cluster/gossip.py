@@ -32,7 +32,7 @@ def ping(core: Core, peer: Peer) -> None:
 def ping_lightly(core: Core, peer: Peer) -> None:
     """Ask a peer whether it is there, without gossip, and get none back."""
     assert peer.link is not None
-    core.send(peer.link, Ping(core.header))
+    core.send(peer.link, Ping(core.header, briefly=True))
     peer.last_ping = core.now
     if not peer.ping_sent:
         peer.ping_sent = core.now

@@ -104,8 +104,7 @@ def _hear_pulse(core: Core, event: Received, message: Ping | Meet | Pong, known:
         if isinstance(message, Meet) and not known:
             _greet(core, event, header)
             absorb(core, None, message.gossip)
-        # Who asks without gossip wants a sign of life only.
-        news = compose(core, header.sender) if message.gossip or not known else ()
+        news = () if isinstance(message, Ping) and message.briefly else compose(core, header.sender)
         core.send(link, Pong(core.header, news, forgotten(core), recognised=known))
     if link > 0 and not _identify(core, event, header):
         return

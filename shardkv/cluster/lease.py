@@ -13,7 +13,7 @@ half of one does not lose its lease.
 from __future__ import annotations
 
 from .core import Core
-from .nodes import FAILING, NodeId
+from .nodes import FAILING, MYSELF, Node, NodeId
 
 RENEWAL = 0.25
 """Of a node timeout: how often a partner is pinged."""
@@ -23,10 +23,13 @@ _SPARE = 4
 
 def partners(core: Core) -> dict[NodeId, None]:
     """Whom a primary with slots pings for its lease: those that follow it in the order of ids. Empty for others."""
-    if core.partners_of is core.view.nodes:
+    view, before = core.view, core.partners_of
+    if before is not None and view.nodes is before.nodes:
         return core.partners
-    view = core.view
-    core.partners_of, core.partners = view.nodes, {}
+    core.partners_of = view
+    if before is not None and all(_stands(old) == _stands(new) for old, new in view.changes_since(before)):
+        return core.partners
+    core.partners = {}
     if view.me.votes:
         voters = sorted(node.id for node in view.nodes.values() if node.votes and not node.flags & FAILING)
         start = next((index for index, node in enumerate(voters) if node > view.myself), 0)
@@ -34,6 +37,13 @@ def partners(core: Core) -> dict[NodeId, None]:
         needed = view.quorum - 1
         core.partners = dict.fromkeys(ring[: needed + needed // _SPARE + 1])
     return core.partners
+
+
+def _stands(node: Node | None) -> tuple[str, bool] | None:
+    """What of a node decides whether it may be a partner; None: it may not."""
+    return (
+        (node.id, bool(node.flags & MYSELF)) if node is not None and node.votes and not node.flags & FAILING else None
+    )
 
 
 def leased_until(core: Core) -> float:

@@ -23,6 +23,8 @@ from .peers import Peer
 
 _PING_EVERY = 1.0
 _GREET_EVERY = 1.0
+_GREETINGS = 20
+"""How many links a second are greeted with gossip."""
 _NEVER = float("inf")
 _AGAIN = 0.01
 """No peer is looked at twice within this many seconds: rounding of times must never make the agenda spin."""
@@ -49,9 +51,21 @@ def deadline(core: Core) -> float:
 def link_up(core: Core, peer: Peer) -> None:
     """A dial has succeeded: greet."""
     peer.link_up = True
-    ping(core, peer)
+    if peer.meet or _may_greet_at_length(core):
+        ping(core, peer)
+    else:
+        ping_lightly(core, peer)
     if core.view.nodes[peer.id].flags & HANDSHAKE:
         core.look_after(peer, core.now + _GREET_EVERY)
+
+
+def _may_greet_at_length(core: Core) -> bool:
+    """Whether a greeting may carry gossip: the first few of a second, so that a node that finds itself among a
+    thousand is not busy for seconds telling and hearing the same a thousand times."""
+    if core.now >= core.greeting_since + 1.0:
+        core.greeting_since, core.greetings = core.now, 0
+    core.greetings += 1
+    return core.greetings <= _GREETINGS
 
 
 def link_lost(core: Core, link: int) -> None:

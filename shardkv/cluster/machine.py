@@ -64,6 +64,11 @@ _PATIENCE = 5
 """Node timeouts for which a restarted primary waits for a better replica to take over."""
 
 
+_BREATH = 20e-6
+"""Seconds by each node in the table between two looks at all of them: a thousand may change in a moment, and to look
+at a thousand after each change would keep this node from all else."""
+
+
 class ClusterMachine:
     """``handle(event, now) -> effects``, and a ``deadline``."""
 
@@ -76,6 +81,7 @@ class ClusterMachine:
         self._own_ports = (view.me.port, view.me.tls_port, view.me.bus_port)
         self._announce_self()
         self._assessed: ClusterView | None = None
+        self._breath_until = now
 
     @property
     def view(self) -> ClusterView:
@@ -146,9 +152,10 @@ class ClusterMachine:
             adopt(core)
         if core.hesitating:
             self._hesitate()
-        if core.view is not self._assessed or core.now >= core.health_due:
+        if core.now >= core.health_due or (core.view is not self._assessed and self._worth_assessing()):
             assess(core)
             self._assessed = core.view
+            self._breath_until = core.now + len(core.peers) * _BREATH
         return self._effects(before, starting)
 
     def _progress(self, event: Progress) -> None:
@@ -175,6 +182,15 @@ class ClusterMachine:
                 core.log("warning", f"Replica {core.aside_for} holds more than I do but did not take over: serving.")
             core.hesitating = False
             core.health_due = core.now
+
+    def _worth_assessing(self) -> bool:
+        """Whether the view's news about others may bear on the state, and it is not too soon to look at all nodes
+        again. What happens to this node itself does not wait."""
+        core, assessed = self._core, self._assessed
+        if assessed is None or core.view.me is not assessed.me or core.now >= self._breath_until:
+            return True
+        core.health_due = min(core.health_due, self._breath_until)
+        return False
 
     def _obey(self, event: Ordered) -> Reply:
         try:

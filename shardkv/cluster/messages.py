@@ -75,6 +75,9 @@ class Ping:
     header: Header
     gossip: tuple[GossipEntry, ...] = ()
     forgotten: tuple[tuple[str, float], ...] = ()
+    briefly: bool = False
+    """A sign of life is all that is asked for: no gossip, please. (One who knows nobody else has none to tell, but is
+    all the more eager to hear some.)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Peer:
     voted_for: NodeId = ""
     fail_time: float = 0.0
     reports: dict[NodeId, float] = field(default_factory=dict)
-    """Who says that it fails, and since when that is known."""
+    """Who says that it fails, and when that was heard last; the latest stands last."""
     unclaimed: int = 0
     """Slots that the view gives it but its own last header does not: the next claimant may have them."""
     packed: tuple[bytes, int] = (b"", 0)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import compress, islice
+from operator import is_not
 from typing import Any, Literal, TypeAlias
 
 from .nodes import (
@@ -77,9 +79,14 @@ class ClusterView:
         return assigned
 
     @cached_property
+    def size(self) -> int:
+        """How many primaries own slots, those that fail included."""
+        return sum(1 for node in self.nodes.values() if node.slots)
+
+    @property
     def quorum(self) -> int:
         """How many primaries with slots make a majority of them all, those that fail included."""
-        return sum(1 for node in self.nodes.values() if node.slots) // 2 + 1
+        return self.size // 2 + 1
 
     @property
     def max_epoch(self) -> int:
@@ -103,13 +110,29 @@ class ClusterView:
 
     def with_nodes(self, nodes: Iterable[Node]) -> ClusterView:
         """With these nodes added, or put in the place of their former selves."""
-        return replace(self, nodes={**self.nodes, **{node.id: node for node in nodes}})
+        fresh = {node.id: node for node in nodes}
+        view = replace(self, nodes={**self.nodes, **fresh})
+        if any(node.slots or node.id in self.nodes for node in fresh.values()):
+            return view
+        return view._knowing(self.assigned, self.size)
+
+    def in_epoch(self, current: int) -> ClusterView:
+        """With this current epoch."""
+        return replace(self, current_epoch=current)._knowing(self.assigned, self.size)
 
     def amend(self, node: NodeId, **changes: Any) -> ClusterView:
         """With fields of one node changed; the same view if they were so already."""
         old = self.nodes[node]
         new = replace(old, **changes)
-        return self if new == old else replace(self, nodes={**self.nodes, node: new})
+        if new == old:
+            return self
+        view = replace(self, nodes={**self.nodes, node: new})
+        return view._knowing(self.assigned, self.size) if new.slots == old.slots else view
+
+    def _knowing(self, assigned: int, size: int) -> ClusterView:
+        """With what need not be found out again: in a large cluster that takes longer than to change the view."""
+        self.__dict__.update(assigned=assigned, size=size)
+        return self
 
     def flag(self, node: NodeId, on: int = 0, off: int = 0) -> ClusterView:
         """With flags of one node set and cleared."""
@@ -132,17 +155,21 @@ class ClusterView:
 
     def rename(self, old: NodeId, new: Node) -> ClusterView:
         """With a node that was known under a makeshift id under its true one, at its former place."""
-        return replace(self, nodes={n.id: n for n in (new if i == old else n for i, n in self.nodes.items())})
+        view = replace(self, nodes={n.id: n for n in (new if i == old else n for i, n in self.nodes.items())})
+        return view._knowing(self.assigned, self.size) if new.slots == self.nodes[old].slots else view
 
     def assign(self, node: NodeId, slots: int) -> ClusterView:
         """With this set of slots owned by ``node``, whoever owned them. A slot that is not mine does not migrate
         away."""
         nodes = dict(self.nodes)
-        for other in self.nodes.values():
+        assigned, size = self.assigned, self.size
+        for other in self.nodes.values() if assigned & slots else ():
             if other.slots & slots:
                 nodes[other.id] = replace(other, slots=other.slots & ~slots)
+                size -= not nodes[other.id].slots
+        size += bool(slots) and not nodes[node].slots
         nodes[node] = replace(nodes[node], slots=nodes[node].slots | slots)
-        return replace(self, nodes=nodes)._settled()
+        return replace(self, nodes=nodes)._knowing(assigned | slots, size)._settled()
 
     def unassign(self, slots: int) -> ClusterView:
         """With this set of slots owned by nobody."""
@@ -152,7 +179,9 @@ class ClusterView:
     def _settled(self) -> ClusterView:
         mine = self.my_shard_primary.slots
         migrating = {slot: to for slot, to in self.migrating.items() if mine >> slot & 1}
-        return self if len(migrating) == len(self.migrating) else replace(self, migrating=migrating)
+        if len(migrating) == len(self.migrating):
+            return self
+        return replace(self, migrating=migrating)._knowing(self.assigned, self.size)
 
     def promote(self, node: NodeId) -> ClusterView:
         """With a node that followed another turned into a primary, without slots. It had siblings, perhaps: it wants
@@ -188,15 +217,26 @@ class ClusterView:
             return True
         if self.nodes is other.nodes:
             return False
-        for node in self.nodes.values():
-            before = other.nodes.get(node.id)
-            if before is node or node.flags & HANDSHAKE:
+        for before, node in self.changes_since(other):
+            if (before is None or before.flags & HANDSHAKE) and (node is None or node.flags & HANDSHAKE):
                 continue
-            if before is None or before.flags & HANDSHAKE:
+            if before is None or node is None or _sure(before) != _sure(node):
                 return True
-            if _sure(before) != _sure(node):
-                return True
-        return any(node.id not in self.nodes and not node.flags & HANDSHAKE for node in other.nodes.values())
+        return False
+
+    def changes_since(self, other: ClusterView) -> list[tuple[Node | None, Node | None]]:
+        """The nodes that are not the very same as in another view, as pairs (there, here), None for one that is
+        missing. A handful of calls into C where the same nodes stand at the same places, as nearly always."""
+        if self.nodes is other.nodes:
+            return []
+        here, there = self.nodes.values(), other.nodes.values()
+        pairs = list(compress(zip(there, here, strict=False), map(is_not, there, here)))
+        if len(self.nodes) >= len(other.nodes) and all(before.id == node.id for before, node in pairs):
+            return [*pairs, *((None, node) for node in islice(here, len(other.nodes), None))]
+        return [
+            *((other.nodes.get(node.id), node) for node in here if other.nodes.get(node.id) is not node),
+            *((node, None) for node in there if node.id not in self.nodes),
+        ]
 
     def check(self) -> None:
         """Assert what must hold of every view."""
@@ -214,6 +254,8 @@ class ClusterView:
             assert node.primary is None or (node.flags & SLAVE and node.primary in self.nodes and node.primary != key)
             assert bool(node.flags & MYSELF) == (key == self.myself)
             assert node.config_epoch <= self.current_epoch or node.flags & HANDSHAKE
+        # What was carried over from view to view is what would be found out anew.
+        assert (self.assigned, self.size) == (seen, sum(1 for node in self.nodes.values() if node.slots))
         # A slot that migrates away is mine, or my primary's.
         assert all(self.my_shard_primary.slots >> slot & 1 for slot in self.migrating)
         assert all(0 <= slot < SLOTS for slot in self.importing)

@@ -29,7 +29,7 @@ from .records import ITEMS_MAX, Compiler, Malformed
 
 #: What this build speaks. Raised when the vocabulary changes; the oldest version that a peer may have stands in
 #: ``handshake``.
-VERSION = 2
+VERSION = 3
 
 #: Bytes of a payload. A ping of a 1,000-node cluster is 2 KB of slots and 100 gossip entries, some 20 KB in all; with
 #: every node suspected it is 200 KB. A mebibyte leaves room for growth and is what one link can make a node hold

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
@@ -105,15 +105,19 @@ class Cluster:
         self.cuts: dict[tuple[str, str], None] = {}
         self.trace = 0
         self.events = 0
-        self.messages = 0
+        self.messages = self.bytes = 0
+        self.bytes_of: Callable[[Message], int] | None = None
+        """Weighs what is sent, where bytes are of interest: encoding takes longer than all else."""
         self._heap: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._sequence = 0
         self._tickets = 0
+        self._apart = ""
         self.hosts: dict[str, Host] = {}
         self.by_ip: dict[str, Host] = {}
         self.votes: dict[tuple[str, int], str] = {}
         self.reigns: dict[tuple[int, int], str] = {}
         """Who owned a slot in an epoch."""
+        self._reigning: dict[str, tuple[int, int]] = {}
         self.writes = 0
         self.acknowledged: list[int] = []
         self.flowing = False
@@ -167,11 +171,12 @@ class Cluster:
         """Form a cluster of ``n0 ...`` as primaries and the rest as replicas in turns, with data that flow."""
         names = list(self.hosts)
         self.join(names[:primaries])
-        self.until(self.agreed, 120, "the cluster forms")
+        every = 0.1 if len(names) < 100 else 1.0
+        self.until(self.agreed, 120, "the cluster forms", every)
         self.flow()
         for index, name in enumerate(names[primaries : primaries * (1 + replicas)]):
             assert self.order(name, Replicate(self.id(names[index % primaries]), empty=True)) == OK
-        self.until(self.agreed, 60, "the replicas are known")
+        self.until(self.agreed, 60, "the replicas are known", every)
         self.wait(2)
 
     def flow(self) -> None:
@@ -270,12 +275,13 @@ class Cluster:
             action(*arguments)
         self.now = end
 
-    def until(self, condition: Callable[[], bool], limit: float, story: str) -> float:
-        """Wait until it is so, looking ten times a second; returns how long it took. Fails after ``limit`` seconds."""
+    def until(self, condition: Callable[[], bool], limit: float, story: str, every: float = 0.1) -> float:
+        """Wait until it is so, looking ``every`` few seconds; returns how long it took. Fails after ``limit``
+        seconds."""
         start = self.now
         while not condition():
             assert self.now - start < limit, f"not within {limit} s: {story} (seed {self.seed})"
-            self.wait(0.1)
+            self.wait(every)
         return self.now - start
 
     # What is so -----------------------------------------------------------------------------------------------------
@@ -303,11 +309,19 @@ class Cluster:
         """Whether these nodes (all that run) say ok and believe the same of each other and of the slots."""
         names = list(names if names is not None else self.up())
         views = [self.view(name) for name in names]
-        if any(view.state != "ok" for view in views):
+        if any(view.state != "ok" or len(view.nodes) < len(views) for view in views):
             return False
         ids = {view.myself for view in views}
         first = _beliefs(views[0])
-        return ids <= set(views[0].nodes) and all(_beliefs(view) == first for view in views[1:])
+        if not ids <= set(views[0].nodes):
+            return False
+        # Whoever stood apart the last time is asked first: in a large cluster a whole round takes seconds.
+        views.sort(key=lambda view: view.myself != self._apart)
+        for view in views:
+            if _beliefs(view) != first:
+                self._apart = view.myself
+                return False
+        return True
 
     def failed(self, name: str, seen_by: str) -> bool:
         """Whether a node is marked FAIL by another."""
@@ -405,7 +419,10 @@ class Cluster:
         """No slot has two primaries in one epoch, ever."""
         if view.state != "ok" or not view.me.slots:
             return
-        epoch = view.me.config_epoch
+        epoch, reign = view.me.config_epoch, (view.me.config_epoch, view.me.slots)
+        if self._reigning.get(name) == reign:
+            return
+        self._reigning[name] = reign
         for start in range(0, 16384, 64):
             if view.me.slots >> start & 1:
                 before = self.reigns.setdefault((epoch, start), name)
@@ -419,6 +436,8 @@ class Cluster:
 
     def _send(self, host: Host, send: Send) -> None:
         self.messages += 1
+        if self.bytes_of is not None:
+            self.bytes += self.bytes_of(send.message)
         if type(send.message) is AuthAck and send.link in host.links:
             there, _ = host.links[send.link].other(host.name)
             self._note_vote(host.name, there, send.message.header.current_epoch)
@@ -493,12 +512,20 @@ def _diary(effect: Effect) -> bytes:
     """An effect for the trace: enough to tell two histories apart."""
     if isinstance(effect, Persist | Route):
         view = effect.view
-        return f"{type(effect).__name__} {view.current_epoch} {','.join(view.nodes)} {view.state}".encode()
+        told = (type(effect).__name__, view.current_epoch, len(view.nodes), view.assigned.bit_count(), view.state)
+        return repr(told).encode()
     if isinstance(effect, Answer) and isinstance(effect.reply, ReplyError):
         return effect.reply.text.encode()
     return repr(effect).encode()
 
 
-def _beliefs(view: ClusterView) -> dict[str, Node]:
+def _beliefs(view: ClusterView) -> dict[str, tuple[object, ...]]:
     """What all nodes must come to agree on, free of who is speaking."""
-    return {node.id: replace(node, flags=node.flags & 15) for node in view.nodes.values() if not node.flags & HANDSHAKE}
+    return {
+        node.id: (
+            (node.ip, node.port, node.bus_port, node.tls_port, node.hostname, node.human_nodename),
+            (node.shard_id, node.flags & 15, node.primary, node.config_epoch, node.slots),
+        )
+        for node in view.nodes.values()
+        if not node.flags & HANDSHAKE
+    }

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import time
-
-import pytest
-
 from shardkv.cluster.orders import Failover
 from shardkv.errors import ReplyError
 from shardkv.resp.replies import OK
 from tests.sim.conftest import NODE_TIMEOUT
-from tests.sim.network import START, Cluster
+from tests.sim.network import Cluster
 
 
 def primaries(world: Cluster) -> list[str]:
@@ -256,25 +251,3 @@ def test_no_replica_goes_when_the_operator_forbids_it(seed: int) -> None:
     world.crash("n4", "n7")
     world.wait(30)
     assert all(world.view(name).me.primary != world.id("n1") for name in world.up())
-
-
-@pytest.mark.long
-def test_a_thousand_nodes_elect_and_agree(seed: int) -> None:
-    """A fifth of the primaries die in one moment. Run time and messages are printed."""
-    count = int(os.environ.get("NODES", "1000"))
-    world = Cluster(count, seed, node_timeout=15.0)
-    began = time.process_time()
-    world.form_shards(count // 2, 1)
-    formed = world.messages
-    print(f"\n{count} nodes: formed after {world.now - START:.0f} s, {formed / count:.0f} messages a node")
-    victims = [f"n{index}" for index in range(count // 10)]
-    heirs = [f"n{count // 2 + index}" for index in range(count // 10)]
-    world.crash(*victims)
-    took = world.until(lambda: all(world.view(heir).me.slots for heir in heirs), 60, "every replica takes over")
-    agreed = took + world.until(world.agreed, 300, "all agree")
-    print(
-        f"{len(victims)} primaries lost: replaced after {took:.1f} s, agreed after {agreed:.1f} s, "
-        f"{(world.messages - formed) / count:.0f} messages a node; {time.process_time() - began:.0f} s of processor"
-    )
-    assert took < 15.0 + 5.0
-    world.check()
