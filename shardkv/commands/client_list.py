@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from typing import Final
 
 from ..config.quoting import to_text
-from ..errors import NotAnInteger, ReplyError, SyntaxFault
+from ..errors import NotAnInteger, ReplyError
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Reply, Verbatim
+from .client_filters import chosen, flags_of, is_option
 from .context import Context
 from .flags import Flags
 from .grammar import flag, integer, maybe, one_of, value
@@ -17,40 +18,18 @@ from .spec import command
 
 _FLAGS = Flags.NOSCRIPT | Flags.LOADING | Flags.STALE
 _ADMIN = _FLAGS | Flags.ADMIN
-
-Filter: TypeAlias = Callable[[Session], bool]
-
-#: Types of CLIENT LIST and KILL by the words for them, with the older one for a replica.
-_TYPES: Final = {
-    b"NORMAL": "normal",
-    b"MASTER": "master",
-    b"REPLICA": "replica",
-    b"SLAVE": "replica",
-    b"PUBSUB": "pubsub",
-}
-
-
-def _flags(session: Session) -> str:
-    """The letters of ``flags=``, in Redis's order."""
-    tracking = session.tracking
-    letters = (
-        ("O", session.is_replica and session.monitoring),
-        ("S", session.is_replica and not session.monitoring),
-        ("M", session.is_primary),
-        ("P", session.subscribed),
-        ("x", session.queue is not None),
-        ("b", session.held),
-        ("t", tracking is not None),
-        ("R", tracking is not None and tracking.broken),
-        ("B", tracking is not None and tracking.broadcast),
-        ("d", session.watch_broken),
-        ("c", session.close_after_reply),
-        ("U", session.unix_socket),
-        ("r", session.readonly),
-        ("e", session.no_evict),
-        ("T", session.no_touch),
-    )
-    return "".join(letter for letter, applies in letters if applies) or "N"
+_YES_NO: Final = (flag("YES"), flag("NO"))
+#: Filters that Valkey 8.1 and 9 have added to both, and the same with NOT- in front.
+_LATER: Final = (
+    maybe(integer("idle", token="IDLE")),
+    maybe(value("flags", token="FLAGS")),
+    maybe(value("client-name", token="NAME")),
+    maybe(value("lib-name", token="LIB-NAME")),
+    maybe(value("lib-ver", token="LIB-VER")),
+    maybe(integer("db-id", token="DB")),
+    maybe(value("capa", token="CAPA")),
+    maybe(value("ip", token="IP")),
+)
 
 
 def _size(words: Iterable[bytes]) -> int:
@@ -72,7 +51,7 @@ def client_line(ctx: Context, session: Session) -> bytes:
         ("name", session.name.decode()),
         ("age", (ctx.now - session.created) // 1000),
         ("idle", (ctx.now - session.last_seen) // 1000),
-        ("flags", _flags(session)),
+        ("flags", flags_of(session)),
         ("db", session.db.index),
         ("sub", len(session.channels)),
         ("psub", len(session.patterns)),
@@ -107,15 +86,6 @@ def _lines(ctx: Context, sessions: Iterable[Session]) -> Verbatim:
     return Verbatim(b"".join(client_line(ctx, session) + b"\n" for session in sessions))
 
 
-def client_type(word: bytes) -> str:
-    """A client's type from its name in either case. Raises ReplyError."""
-    kind = _TYPES.get(word.upper())
-    if kind is None:
-        shown = word[:128].decode("utf-8", "surrogateescape")
-        raise ReplyError(f"ERR Unknown client type '{shown}'")
-    return kind
-
-
 @command("CLIENT INFO", flags=_FLAGS, group="connection", since="6.2.0", tips=("nondeterministic_output",))
 def client_info(ctx: Context) -> Verbatim:
     """Returns what is known of this connection, as a line of CLIENT LIST."""
@@ -126,6 +96,12 @@ def client_info(ctx: Context) -> Verbatim:
     "CLIENT LIST",
     maybe(one_of("client-type", flag("NORMAL"), flag("MASTER"), flag("REPLICA"), flag("PUBSUB"), token="TYPE")),
     maybe(integer("client-id", many=True, token="ID")),
+    maybe(value("username", token="USER")),
+    maybe(value("addr", token="ADDR")),
+    maybe(value("laddr", token="LADDR")),
+    maybe(one_of("skipme", *_YES_NO, token="SKIPME")),
+    maybe(integer("maxage", token="MAXAGE")),
+    *_LATER,
     flags=_ADMIN,
     group="connection",
     since="2.4.0",
@@ -141,25 +117,33 @@ def client_info(ctx: Context) -> Verbatim:
         "7.4.0": "Added `watch` field.",
     },
     tips=("nondeterministic_output",),
-    raw=True,  # one filter or the other, each with a text of its own for its faults
+    raw=True,  # filters in any order, each with a text of its own for its faults
 )
 def client_list(ctx: Context, words: list[bytes]) -> Verbatim:
-    """Returns the connections, one a line, oldest first; or those of a type, or with the given ids."""
+    """Returns the connections, one a line, oldest first; or those that pass all filters. Most filters may have NOT- in
+    front."""
     sessions = ctx.host.sessions
     filters = words[2:]
     if not filters:
         return _lines(ctx, sessions.values())
-    option = filters[0].upper()
-    if option == b"TYPE" and len(filters) == 2:
-        kind = client_type(filters[1])
-        return _lines(ctx, [session for session in sessions.values() if session.kind == kind])
-    if option == b"ID" and len(filters) > 1:
-        try:
-            ids = [parse_int(word) for word in filters[1:]]
-        except NotAnInteger:
-            raise ReplyError("ERR Invalid client ID") from None
+    ids = _ids_alone(filters)
+    if ids is not None:
         return _lines(ctx, [sessions[number] for number in ids if number in sessions])
-    raise SyntaxFault
+    choice = chosen(ctx, filters)
+    others = [session for session in sessions.values() if not (choice.skip_me and session is ctx.session)]
+    return _lines(ctx, filter(choice.passes, others))
+
+
+def _ids_alone(filters: list[bytes]) -> list[int] | None:
+    """The ids of a list that asks for nothing else, as Redis has it. Raises ReplyError for what is none."""
+    if filters[0].upper() != b"ID" or len(filters) < 2:
+        return None
+    try:
+        return [parse_int(word) for word in filters[1:]]
+    except NotAnInteger:
+        if any(is_option(word) for word in filters[2:]):
+            return None
+        raise ReplyError("ERR Invalid client ID") from None
 
 
 @command(
@@ -169,7 +153,7 @@ def client_list(ctx: Context, words: list[bytes]) -> Verbatim:
         value("old-format"),
         one_of(
             "new-format",
-            maybe(integer("client-id", token="ID")),
+            maybe(integer("client-id", token="ID", many=True)),
             maybe(
                 one_of(
                     "client-type",
@@ -184,8 +168,9 @@ def client_list(ctx: Context, words: list[bytes]) -> Verbatim:
             maybe(value("username", token="USER")),
             maybe(value("addr", token="ADDR")),
             maybe(value("laddr", token="LADDR")),
-            maybe(one_of("skipme", flag("YES"), flag("NO"), token="SKIPME")),
+            maybe(one_of("skipme", *_YES_NO, token="SKIPME")),
             maybe(integer("maxage", token="MAXAGE")),
+            *_LATER,
             many=True,
         ),
     ),
@@ -211,86 +196,11 @@ def client_kill(ctx: Context, words: list[bytes]) -> Reply:
                 ctx.host.kill(session)
                 return OK
         raise ReplyError("ERR No such client")
-    filters, skip_me = _filters(ctx, words[2:])
+    choice = chosen(ctx, words[2:])
     killed = 0
     for session in list(ctx.host.sessions.values()):
-        if (skip_me and session is ctx.session) or not all(passes(session) for passes in filters):
+        if (choice.skip_me is not False and session is ctx.session) or not choice.passes(session):
             continue
         ctx.host.kill(session)
         killed += 1
     return killed
-
-
-def _filters(ctx: Context, words: list[bytes]) -> tuple[list[Filter], bool]:
-    """Predicates from pairs of words, a later one in place of an earlier one, and SKIPME. Raises ReplyError."""
-    filters: dict[bytes, Filter] = {}
-    skip_me = True
-    if len(words) % 2:
-        words, odd = words[:-1], True
-    else:
-        odd = False
-    for option, word in zip(words[::2], words[1::2], strict=True):
-        name = option.upper()
-        if name == b"SKIPME":
-            if word.upper() not in (b"YES", b"NO"):
-                raise SyntaxFault
-            skip_me = word.upper() == b"YES"
-            continue
-        make = _FILTERS.get(name)
-        if make is None:
-            raise SyntaxFault
-        filters[name] = make(ctx, word)
-    if odd:
-        raise SyntaxFault
-    return list(filters.values()), skip_me
-
-
-def _by_id(ctx: Context, word: bytes) -> Filter:
-    try:
-        number = parse_int(word)
-    except NotAnInteger:
-        number = 0
-    if number < 1:
-        raise ReplyError("ERR client-id should be greater than 0")
-    return lambda session: session.id == number
-
-
-def _by_type(ctx: Context, word: bytes) -> Filter:
-    kind = client_type(word)
-    return lambda session: session.kind == kind
-
-
-def _by_user(ctx: Context, word: bytes) -> Filter:
-    user = ctx.host.access.users.get(word)
-    if user is None:
-        raise ReplyError(f"ERR No such user '{to_text(word)}'")
-    return lambda session: session.user is user
-
-
-def _by_address(ctx: Context, word: bytes) -> Filter:
-    return lambda session: session.address.encode() == word
-
-
-def _by_local_address(ctx: Context, word: bytes) -> Filter:
-    return lambda session: session.local_address.encode() == word
-
-
-def _by_age(ctx: Context, word: bytes) -> Filter:
-    try:
-        seconds = parse_int(word)
-    except NotAnInteger:
-        raise ReplyError("ERR maxage is not an integer or out of range") from None
-    if seconds < 1:
-        raise ReplyError("ERR maxage should be greater than 0")
-    now = ctx.now
-    return lambda session: now // 1000 - session.created // 1000 >= seconds
-
-
-_FILTERS: Final[dict[bytes, Callable[[Context, bytes], Filter]]] = {
-    b"ID": _by_id,
-    b"TYPE": _by_type,
-    b"USER": _by_user,
-    b"ADDR": _by_address,
-    b"LADDR": _by_local_address,
-    b"MAXAGE": _by_age,
-}

@@ -26,13 +26,22 @@ def _rows(name: str) -> list[dict[str, str]]:
 ROWS = {row["name"]: row for row in _rows("commands-7.0.tsv")}
 LATER = {row["command"].lower().replace(" ", "|"): row for row in _rows("commands-later.tsv")}
 
+_KILL: Final = (
+    "[ID client-id [client-id ...]]|[TYPE NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|[USER username]|[ADDR addr]|"
+    "[LADDR laddr]|[SKIPME YES|NO]|[MAXAGE maxage]|[IDLE idle]|[FLAGS flags]|[NAME client-name]|[LIB-NAME lib-name]|"
+    "[LIB-VER lib-ver]|[DB db-id]|[CAPA capa]|[IP ip]"
+)
 #: What a later version changed: (command, column) -> the value it has now, and why.
 CHANGED: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("client|kill", "syntax"): (
-        "<old-format|<[ID client-id]|[TYPE NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|[USER username]|[ADDR addr]|"
-        "[LADDR laddr]|[SKIPME YES|NO]|[MAXAGE maxage]> [<[ID client-id]|[TYPE NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|"
-        "[USER username]|[ADDR addr]|[LADDR laddr]|[SKIPME YES|NO]|[MAXAGE maxage]> ...]>",
-        "7.4 has MAXAGE, and its documentation names the filters",
+        f"<old-format|<{_KILL}> [<{_KILL}> ...]>",
+        "7.4 has MAXAGE, and its documentation names the filters; Valkey 8.1 and 9 have the others",
+    ),
+    ("client|list", "syntax"): (
+        "[TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID client-id [client-id ...]] [USER username] [ADDR addr] [LADDR laddr] "
+        "[SKIPME YES|NO] [MAXAGE maxage] [IDLE idle] [FLAGS flags] [NAME client-name] [LIB-NAME lib-name] "
+        "[LIB-VER lib-ver] [DB db-id] [CAPA capa] [IP ip]",
+        "Valkey 8.1 and 9 have the filters of KILL here, and more",
     ),
     ("hscan", "syntax"): ("key cursor [MATCH pattern] [COUNT count] [NOVALUES]", "7.4 has NOVALUES"),
     ("zrank", "arity"): ("-3", "7.2 has WITHSCORE"),
