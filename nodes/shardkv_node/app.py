@@ -32,7 +32,7 @@ from .replication import ReplicationManager
 from .shipping import Shipping
 from .snapshots import Snapshots
 from .supervision import Supervisor
-from .timers import expire_keys, free_values, rest_values, sample, sweep_clients
+from .timers import expire_keys, free_values, rest_values, sample, sweep_clients, watch_memory
 from .tls import TlsFault
 from .users import UsersFault, kept_lines, load_users, refuse_bad_users
 from .world import NodeWorld
@@ -265,6 +265,7 @@ class Node:
                 nursery.start_soon(self.world.shipping.run)
                 nursery.start_soon(self.world.children.run)
                 nursery.start_soon(sweep_clients, self.reactor)
+                nursery.start_soon(watch_memory, self.engine, self.reactor)
                 nursery.start_soon(sample, self.engine)
                 nursery.start_soon(self._obey_signals, signals)
                 nursery.start_soon(self._load_and_go_on, nursery)

@@ -71,6 +71,17 @@ async def sweep_clients(reactor: Reactor) -> None:
         reactor.sweep()
 
 
+async def watch_memory(engine: Engine, reactor: Reactor) -> None:
+    """What memory is used beside keys, ten times a second; and making room, where that is left to do."""
+    while True:
+        await trio.sleep(0.1)
+        if engine.memory.books is not None:
+            engine.memory.measure()
+        while engine.memory.deadline is not None:
+            reactor.tick()
+            await trio.sleep(TIDY_STEP_SECONDS)
+
+
 async def sample(engine: Engine) -> None:
     """The rates of INFO stats."""
     while True:

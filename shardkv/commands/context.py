@@ -75,7 +75,16 @@ class Context:
         stats.hits += 1
         if not self.session.no_touch:
             db.access[slot] = db.clock
+        if db.books is not None:
+            self._book_use(db, slot, key, value, writes=False)
         return value
+
+    def _book_use(self, db: Database, slot: int, key: bytes, value: Value, *, writes: bool) -> None:
+        """A key has been found where books are kept."""
+        if db.books is not None:
+            db.books.looked_at(db, slot, value, writes=writes)
+        if db.usage is not None and (writes or not self.session.no_touch):
+            db.usage.used(key)
 
     def read(self, key: bytes, kind: type[V]) -> V | None:
         """The value of a type, or None if there is no key. Raises WrongType."""
@@ -102,7 +111,11 @@ class Context:
         value = self.peek(key)
         if value is None:
             return None
-        self.db.access[key_slot(key)] = self.db.clock
+        db = self.db
+        slot = key_slot(key)
+        db.access[slot] = db.clock
+        if db.books is not None:
+            self._book_use(db, slot, key, value, writes=True)
         if isinstance(value, kind):
             return value
         raise WrongType
@@ -112,7 +125,11 @@ class Context:
         value = self.peek(key)
         if value is None:
             return None
-        self.db.access[key_slot(key)] = self.db.clock
+        db = self.db
+        slot = key_slot(key)
+        db.access[slot] = db.clock
+        if db.books is not None:
+            self._book_use(db, slot, key, value, writes=True)
         if type(value) in STRING_TYPES:
             return value  # type: ignore[no-any-return]  # a Value is Any
         raise WrongType
@@ -169,6 +186,10 @@ class Context:
             if first is not None:
                 db.note_fields(key, first)
         db.access[slot] = db.clock
+        if db.books is not None:
+            db.books.put(db, slot, key, old, value)
+            if db.usage is not None:
+                (db.usage.new if old is None else db.usage.used)(key)
 
     def delete(self, key: bytes, event: str | None = "del") -> bool:
         """Delete a live key and, unless ``event`` is None, touch it. False if there was none."""

@@ -120,11 +120,11 @@ def object_(ctx: Context, key: bytes) -> Simple:
     value = ctx.peek(key)
     if value is None:
         raise ReplyError("ERR no such key")
-    used = ctx.db.access[key_slot(key)]
+    idle = ctx.db.idle_seconds(key, ctx.now // 1000)
     length = f" serializedlength:{_saved_length(value)}" if isinstance(value, bytes | int | bytearray) else ""
     return Simple(
         f"Value at:{id(value):#x} refcount:1 encoding:{encoding(value)}{length} "
-        f"lru:{used & _LRU_MASK} lru_seconds_idle:{max(0, ctx.now // 1000 - used)}"
+        f"lru:{ctx.now // 1000 - idle & _LRU_MASK} lru_seconds_idle:{idle}"
     )
 
 
@@ -168,6 +168,8 @@ def populate(ctx: Context, count: bytes, prefix: bytes = b"key", size: bytes = b
             text = b"value:%d" % number
             db.put(key, text[:length].ljust(length, b"\0") if length else text)
             db.access[key_slot(key)] = ctx.now // 1000
+            if db.usage is not None:
+                db.usage.new(key)
     return OK
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from ..errors import ReplyError, SyntaxFault
-from ..keyspace.slots import key_slot
 from ..persist.rdb.faults import RdbFault
 from ..persist.rdb.payload import dump, load, unsealed
 from ..resp.numbers import INT64_MAX, parse_int
@@ -15,7 +14,6 @@ from .context import Context
 from .flags import READ, Doc, Flags, KeyUse
 from .grammar import flag, integer, key, maybe, value
 from .hash_fields import note_expiry
-from .object import LFU_START
 from .spec import command
 
 _GRAMMAR: Final = (
@@ -120,7 +118,7 @@ def _restore(ctx: Context, words: list[bytes]) -> Simple:
             ctx.replicate(words[0], name, b"%d" % expires_at, *words[3:], b"ABSTTL")
     if type(held) is HashValue:
         note_expiry(ctx.db, name, held)
-    _mark_used(ctx, name, idle, freq)
+    ctx.db.mark(name, ctx.now // 1000, idle, freq)
     ctx.touch(name, "restore")
     return OK
 
@@ -151,11 +149,3 @@ def _options(words: list[bytes]) -> tuple[bool, bool, int | None, int | None]:
             raise SyntaxFault
         at += 1
     return replace, absolute, idle, freq
-
-
-def _mark_used(ctx: Context, name: bytes, idle: int | None, freq: int | None) -> None:
-    """Set the key's last use as the policy counts it. The keys of a slot share one clock."""
-    if str(ctx.host.config.maxmemory_policy).endswith("lfu"):
-        idle = None if freq is None else max(0, LFU_START - freq) * 60
-    if idle is not None:
-        ctx.db.access[key_slot(name)] = max(0, ctx.now // 1000 - idle)

@@ -30,11 +30,14 @@ _RANDOM_TRIES = 100
 
 def glance(ctx: Context, name: bytes) -> Any:
     """The live value of any type, without counting as a use of the key."""
-    access = ctx.db.access
+    access, usage = ctx.db.access, ctx.db.usage
     slot = key_slot(name)
     kept = access[slot]
+    kept_use = 0 if usage is None else usage.kept(name)
     held = ctx.look(name)
     access[slot] = kept
+    if usage is not None:
+        usage.keep(name, kept_use)
     return held
 
 
@@ -97,6 +100,8 @@ def touch(ctx: Context, *names: bytes) -> int:
         if ctx.look(name) is not None:
             # Also for a client that said NO-TOUCH: it asks for it here.
             ctx.db.access[key_slot(name)] = ctx.now // 1000
+            if ctx.session.no_touch and ctx.db.usage is not None:
+                ctx.db.usage.used(name)
             count += 1
     return count
 

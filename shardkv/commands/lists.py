@@ -46,10 +46,10 @@ def _digest(digest: bytes, held: ListValue) -> bytes:
 
 def _pushed(ctx: Context, name: bytes, held: ListValue, event: str, count: int) -> int:
     """What follows from ``count`` elements more; the length."""
-    ctx.touch(name, event, count)
     size = len(held)
     if size == count > 1:
         held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
+    ctx.touch(name, event, count)
     return size
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..errors import NotAnInteger, ReplyError
-from ..keyspace.slots import key_slot
 from ..resp.replies import Simple
 from ..values.kinds import encoding
 from ..values.strings import string_integer
@@ -17,8 +16,6 @@ from .spec import command, container
 #: Redis keeps the integers below this once for all keys.
 SHARED_INTEGERS: Final = 10_000
 SHARED_COUNT: Final = 2**31 - 1
-#: What a new key's access frequency starts with under an LFU policy.
-LFU_START: Final = 5
 
 _NOT_LFU: Final = (
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
@@ -81,29 +78,23 @@ def _is_shared(ctx: Context, held: Any) -> bool:
 
 @command("OBJECT IDLETIME", _KEY, flags=Flags.READONLY, group="generic", since="2.2.3", tips=_TIPS)
 def object_idletime(ctx: Context, name: bytes) -> int | None:
-    """Tells for how many seconds a key has not been used. Keys of one hash slot share their clock."""
+    """Tells for how many seconds a key has not been used. Unless memory is limited and keys are given up by their last
+    use, the keys of a hash slot share their clock."""
     if ctx.peek(name) is None:
         return None
     if _policy(ctx).endswith("lfu"):
         raise ReplyError(_LFU)
-    return _idle_seconds(ctx, name)
+    return ctx.db.idle_seconds(name, ctx.now // 1000)
 
 
 @command("OBJECT FREQ", _KEY, flags=Flags.READONLY, group="generic", since="4.0.0", tips=_TIPS)
 def object_freq(ctx: Context, name: bytes) -> int | None:
-    """Tells how often a key is used.
-
-    Estimated from the slot's last use: a new key's frequency, less one for each idle minute.
-    """
+    """Tells how often a key is used."""
     if ctx.peek(name) is None:
         return None
     if not _policy(ctx).endswith("lfu"):
         raise ReplyError(_NOT_LFU)
-    return max(0, LFU_START - _idle_seconds(ctx, name) // 60)
-
-
-def _idle_seconds(ctx: Context, name: bytes) -> int:
-    return max(0, ctx.now // 1000 - ctx.db.access[key_slot(name)])
+    return ctx.db.frequency(name)
 
 
 @command("OBJECT HELP", flags=Flags.LOADING | Flags.STALE, group="generic", since="6.2.0")

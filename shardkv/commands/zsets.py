@@ -105,9 +105,9 @@ def _add(ctx: Context, name: bytes, scores: list[float], members: list[bytes], o
             held.add(member, score, config)
             updated += 1
     if added or updated:
-        ctx.touch(name, "zadd", added + updated)
         if added == len(held) > 1:
             held.rest()  # packed at once, what is made leaves no memory behind that is full of holes
+        ctx.touch(name, "zadd", added + updated)
     return added + updated if options & _CH else added
 
 

@@ -35,6 +35,7 @@ from .client_limits import ClientLimits
 from .expiring import Expiring
 from .gates import POSTPONED, Gate, gates_of
 from .leaving import Leaving
+from .memory_limit import MemoryLimit
 from .messages import Messages
 from .names import Names, miscounted
 from .observer import Observer
@@ -77,7 +78,8 @@ class Engine:
         self.now = 0
         self.horizon = 0  #: what should have ended before this has expired
         self.calm = True
-        self.attentive = False
+        self.attentive = False  #: every change of a key matters to somebody, be it only the books
+        self._attended = False
         self.loading = False
         self.snapshots = SnapshotState()
         self.aof = AofState()
@@ -115,6 +117,7 @@ class Engine:
         self.look_up = self._names.look_up
         self._gates: dict[str, tuple[Gate, ...]] = {name: gates_of(command) for name, command in TABLE.items()}
         self.replication = Replication(self)
+        self.memory = MemoryLimit(self)
         self.stopping = Stopping(self)
         self.context: Context = Context(self, Session(id=0, db=self.database(0), created=0))
         self.scripts = Scripts(self)
@@ -167,8 +170,9 @@ class Engine:
         database = self.databases[index]
         if database is None:
             database = self.databases[index] = Database(index, self.served)
-            database.attended = self.attentive
+            database.attended = self._attended
             self.opened.append(database)
+            self.memory.adopt(database)
             self.expiring.opened(database)
         database.now = self.horizon
         database.clock = self.now // 1000
@@ -551,6 +555,7 @@ class Engine:
     def refresh_calm(self) -> None:
         """Set ``calm``, ``routing`` and ``attentive`` anew."""
         self.observer.configure()
+        self.memory.configure()
         self.disk_fault = self.snapshots.refusal(self.config) or self.aof.refusal
         self.routing = self.cluster is not None or bool(self.leaving)
         quiet = (
@@ -559,20 +564,24 @@ class Engine:
             and self.disk_fault is None
             and self.scripts.overtime.refusal is None
             and not self.observer.wants_each
+            and not self.memory.pressed
         )
         self.calm = quiet and not self.following and self.replication.enough
         shows = self.config.replica_serve_stale_data or not self.replication.stale
         self.replica_reads.open = quiet and self.following and shows
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
-        attentive = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
-        if attentive != self.attentive:
-            self.attentive = attentive
+        attended = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
+        self.attentive = attended or self.memory.books is not None
+        if attended != self._attended:
+            self._attended = attended
             for database in self.opened:
-                database.attended = attentive
+                database.attended = attended
 
     def attend(self, database: Database, key: bytes, event: str, *, wakes: bool = True) -> None:
         """Tell everybody who cares that a key was changed; who waits for it only if it ``wakes``."""
+        if database.books is not None:
+            database.books.changed(database, key_slot(key), key, sum(map(len, self.context.words)))
         self.watches.touched(database, key)
         if self.waiting and wakes:
             self.waiting.touched(database, key)
@@ -675,8 +684,9 @@ class Engine:
 
     @property
     def deadline(self) -> float | None:
-        """When ``tick`` wants to be called for a pause or a wait that ends (Unix milliseconds), or None."""
-        times = [at for at in (self.pausing.until, self.waiting.deadline) if at is not None]
+        """When ``tick`` wants to be called (Unix milliseconds), or None: for a pause or a wait that ends, or because
+        room must be made."""
+        times = [at for at in (self.pausing.until, self.waiting.deadline, self.memory.deadline) if at is not None]
         return min(times) if times else None
 
     def tick(self, now: int) -> None:
@@ -685,6 +695,7 @@ class Engine:
         if self.pausing.until is not None and now >= self.pausing.until:
             self._go_on(self.pausing.time_out(now))
         self.waiting.time_out(now)
+        self.memory.tick()
 
     # ---- loading
 
@@ -729,6 +740,7 @@ class Engine:
         self.stats.reset()
         self.access.forget_counts()
         self.replication.reset_stats()
+        self.memory.reset_stats()
         for command in TABLE.values():
             command.stats.calls = command.stats.rejected = command.stats.failed = 0
             command.stats.microseconds = 0.0

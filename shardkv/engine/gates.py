@@ -27,6 +27,7 @@ Gate: TypeAlias = Callable[["Engine", Session, Command, list[bytes]], Any]
 
 #: The answer of a gate that holds a request back: it is tried again later.
 POSTPONED: Final = object()
+OUT_OF_MEMORY: Final = ReplyError("OOM command not allowed when used memory > 'maxmemory'.")
 
 
 def protected(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
@@ -63,6 +64,25 @@ def routed(engine: Engine, session: Session, command: Command, words: list[bytes
     if refusal is POSTPONED:
         engine.leaving.hold(session, words)
     return refusal
+
+
+def affordable(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
+    """Where memory is limited keys are given up first, whatever the command; if none can be, nothing is taken in, and
+    that includes what would wait for EXEC."""
+    if not engine.memory.pressed or engine.memory.relieve() or session.is_primary:
+        return None
+    if takes_memory(engine, session, command, words) or (session.queue is not None and command.name not in _ENDS_QUEUE):
+        return OUT_OF_MEMORY
+    return None
+
+
+def takes_memory(engine: Engine, session: Session, command: Command, words: list[bytes]) -> bool:
+    """Whether a request may take memory, or for EXEC: one of those queued. Of a script its flags tell."""
+    if command.name == "exec":
+        return any(takes_memory(engine, session, queued, request) for queued, request in session.queue or ())
+    if command.runs_script:
+        return engine.scripts.takes_memory(command, words)
+    return bool(command.flags & Flags.DENYOOM)
 
 
 def durable(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
@@ -174,6 +194,7 @@ def queued(engine: Engine, session: Session, command: Command, words: list[bytes
     return QUEUED
 
 
+_ENDS_QUEUE: Final = frozenset({"exec", "discard", "quit", "reset"})
 _NOT_QUEUED: Final = frozenset({"exec", "discard", "multi", "watch", "quit", "reset"})
 
 GATES: Final[tuple[Gate, ...]] = (
@@ -182,6 +203,7 @@ GATES: Final[tuple[Gate, ...]] = (
     outside_transactions,
     permitted,
     routed,
+    affordable,
     durable,
     enough_replicas,
     writable_here,

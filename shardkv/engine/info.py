@@ -102,8 +102,9 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "evicted_keys", stats.evicted
     yield "evicted_clients", stats.evicted_clients
     yield "evicted_scripts", engine.scripts.cache.evicted
-    for name in ("total_eviction_exceeded_time", "current_eviction_exceeded_time"):
-        yield name, 0
+    exceeded, exceeded_now = engine.memory.exceeded_ms
+    yield "total_eviction_exceeded_time", exceeded
+    yield "current_eviction_exceeded_time", exceeded_now
     yield "keyspace_hits", hits
     yield "keyspace_misses", misses
     yield "pubsub_channels", len({channel for session in sessions for channel in session.channels})

@@ -1,4 +1,8 @@
-"""INFO memory. Until keys are accounted one by one, what is used is what the process holds."""
+"""INFO memory.
+
+What is used is what the process holds for its clients, without the interpreter and the program: so it can be compared
+with ``maxmemory``. Where the keyspace keeps books (``engine/memory_limit``) the number is theirs, and otherwise the
+growth of the process since its start."""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.host import Facts
 from ..keyspace.weight import ENTRY, EXPIRY
+from .memory_limit import STARTUP
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -25,20 +30,20 @@ def human(size: int) -> str:
 
 def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     """The fields of the section."""
-    used, startup = facts["rss"], facts["rss_startup"]
-    peak = max(facts["rss_peak"], used)
-    dataset = max(0, used - startup)
+    rss, startup = facts["rss"], facts["rss_startup"]
+    used, dataset, overhead = _used(engine, rss - startup)
+    peak = max(facts["rss_peak"] - startup, used)
     yield "used_memory", used
     yield "used_memory_human", human(used)
-    yield "used_memory_rss", used
-    yield "used_memory_rss_human", human(used)
+    yield "used_memory_rss", rss
+    yield "used_memory_rss_human", human(rss)
     yield "used_memory_peak", peak
     yield "used_memory_peak_human", human(peak)
     yield "used_memory_peak_perc", f"{100 * used / peak if peak else 0:.2f}%"
-    yield "used_memory_overhead", startup
-    yield "used_memory_startup", startup
+    yield "used_memory_overhead", overhead
+    yield "used_memory_startup", STARTUP
     yield "used_memory_dataset", dataset
-    yield "used_memory_dataset_perc", f"{100.0 if dataset else 0.0:.2f}%"
+    yield "used_memory_dataset_perc", f"{100 * dataset / max(1, used - STARTUP):.2f}%"
     for name in ("allocator_allocated", "allocator_active", "allocator_resident"):
         yield name, used
     yield "total_system_memory", facts["memory_total"]
@@ -48,15 +53,17 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "maxmemory", limit
     yield "maxmemory_human", human(limit)
     yield "maxmemory_policy", engine.config.maxmemory_policy
-    for name in ("allocator_frag", "allocator_rss", "rss_overhead", "mem_fragmentation"):
+    for name in ("allocator_frag", "allocator_rss", "rss_overhead"):
         yield f"{name}_ratio", "1.00"
         yield f"{name}_bytes", 0
+    yield "mem_fragmentation_ratio", f"{rss / used:.2f}"
+    yield "mem_fragmentation_bytes", rss - used
     backlog = engine.replication.history.backlog
     kept = 0 if backlog is None else backlog.length
     replicas = [session for session in engine.sessions.values() if session.replica is not None and session.is_replica]
     waiting = sum(session.replica.queued for session in replicas if session.replica is not None)
     sending = sum(session.unsent for session in replicas)
-    yield "mem_not_counted_for_evict", waiting + sending
+    yield "mem_not_counted_for_evict", engine.memory.uncounted
     yield "mem_replication_backlog", kept
     yield "mem_total_replication_buffers", kept + waiting
     yield "mem_clients_slaves", waiting + sending
@@ -68,6 +75,16 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", sum(database.freeing.pending for database in engine.opened)
     yield "lazyfreed_objects", sum(database.freeing.freed for database in engine.opened)
+
+
+def _used(engine: Engine, grown: int) -> tuple[int, int, int]:
+    """What is used, how much of it by keys and values, and how much beside them. ``grown``: by how much the process has
+    grown since its start."""
+    engine.memory.measure()
+    booked = engine.memory.used
+    used = STARTUP + max(0, grown) if booked is None else booked
+    overhead = min(used, engine.memory.overhead)
+    return used, used - overhead, overhead
 
 
 def _scripts(scripts: Scripts) -> Iterator[tuple[str, Any]]:
@@ -92,7 +109,7 @@ def _scripts(scripts: Scripts) -> Iterator[tuple[str, Any]]:
 def stats(engine: Engine, facts: Facts) -> dict[bytes, Any]:
     """MEMORY STATS: the same numbers, and those of each database."""
     shown = dict(memory(engine, facts))
-    used, startup, peak = shown["used_memory"], shown["used_memory_startup"], shown["used_memory_peak"]
+    used, startup, peak = shown["used_memory"], STARTUP, shown["used_memory_peak"]
     keys = sum(database.size for database in engine.opened)
     dataset = shown["used_memory_dataset"]
     found: dict[bytes, Any] = {

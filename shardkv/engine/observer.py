@@ -77,6 +77,11 @@ class Observer:
         """Whether a request may be large enough though it came in one read."""
         return self._large_request < READ_AT_ONCE
 
+    @property
+    def watches_latency(self) -> bool:
+        """Whether anything is long enough for the latency monitor."""
+        return self._latency_ms < inf
+
     def configure(self) -> None:
         """Obey the options as they are now."""
         config = self._engine.config

@@ -56,8 +56,8 @@ class Cradle:
                 for _ in range(min(grown, PACKED)):
                     grown -= 1
                     value = database.get(newborn.popleft())
-                    if value is not None and type(value) in _RESTFUL:
-                        value.rest()
+                    if value is not None and type(value) in _RESTFUL and value.rest() and database.books is not None:
+                        database.books.reweigh(value)
             more = more or bool(grown)
             self._grown[database] = grown or len(newborn)
         return more
@@ -112,6 +112,8 @@ class Resting:
                     for value in values:
                         if type(value) in _RESTFUL and value.rest():
                             looked += PACKED
+                            if database.books is not None:
+                                database.books.reweigh(value)
                         if looked >= PORTION:
                             looked = 0
                             yield

@@ -22,7 +22,7 @@ from ..scripting.functions import Library
 from ..scripting.port import Answered
 from ..scripting.shebang import ScriptFlags
 from ..values.damage import DamagedValue
-from .gates import IN_SCRIPTS
+from .gates import IN_SCRIPTS, OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from ..commands.context import Context
@@ -62,6 +62,7 @@ class Running:
     free = False  #: no check could object to anything it calls
     wrote = False
     slot: int | None = None  #: of its keys, in a cluster
+    starved = False  #: memory was out when it began, and it did not say that it would take more all the same
     killed = False
     library: Library | None = None  #: that it is loading
     patient = False  #: however long that takes
@@ -111,6 +112,14 @@ def gated(engine: Engine, run: Running, command: Command, words: list[bytes]) ->
     return None
 
 
+def affordable(engine: Engine, run: Running, command: Command, words: list[bytes]) -> ReplyError | None:
+    """A script that began when memory was out may not take more, unless it said that it would. One that has written
+    cannot be stopped halfway."""
+    if not run.starved or run.wrote or not command.flags & Flags.DENYOOM:
+        return None
+    return OUT_OF_MEMORY
+
+
 def permitted(engine: Engine, run: Running, command: Command, words: list[bytes]) -> ReplyError | None:
     """The rights of the caller are those of the script."""
     user = run.session.user
@@ -154,7 +163,7 @@ def local(engine: Engine, run: Running, command: Command, words: list[bytes]) ->
 
 #: The checks that even a script of a plain session on a calm node meets.
 ALWAYS: Final[tuple[Check, ...]] = (allowed_here, read_only)
-CHECKS: Final[tuple[Check, ...]] = (allowed_here, fresh_enough, permitted, read_only, gated, local)
+CHECKS: Final[tuple[Check, ...]] = (allowed_here, fresh_enough, permitted, read_only, gated, affordable, local)
 
 
 class ScriptCalls:

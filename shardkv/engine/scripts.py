@@ -26,10 +26,14 @@ from .script_debugging import ScriptDebugging
 
 if TYPE_CHECKING:
     from ..commands.context import Context
+    from ..commands.spec import Command
     from .engine import Engine
 
 _NO_SCRIPT: Final = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
 _MASTER_DOWN: Final = ReplyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
+_OUT_OF_MEMORY: Final = ReplyError(
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+)
 _UNCOMPILED: Final = "ERR Error compiling script (new function): "
 _LEVELS: Final = ("debug", "verbose", "notice", "warning")
 _SHA_LENGTH: Final = 40
@@ -184,6 +188,20 @@ class Scripts:
         if self._for_eval is not None:
             self._for_eval.collect()
 
+    def takes_memory(self, command: Command, words: list[bytes]) -> bool:
+        """Whether the script or function that a request names is one that says what it does, and may take memory."""
+        if command.name.startswith("fcall"):
+            function = self.registry.functions.get(words[1])
+            flags = ScriptFlags.COMPATIBLE if function is None else function.flags
+        else:
+            by_name = command.name.startswith("evalsha")
+            script = self.cache.by_sha(words[1]) if by_name else self.cache.by_body(words[1])
+            try:
+                flags = script_flags(b"" if by_name else words[1])[0] if script is None else script.flags
+            except ReplyError:
+                return False  # it is told what is wrong with its first line
+        return not flags & (ScriptFlags.COMPATIBLE | ScriptFlags.NO_WRITES | ScriptFlags.ALLOW_OOM)
+
     # ---- running
 
     def _run(self, ctx: Context, run: Running, sandbox: Sandbox, function: Any, keys: int) -> Any:
@@ -195,6 +213,7 @@ class Scripts:
         if sandbox.limit != engine.config.lua_memory_limit:
             sandbox.set_limit(engine.config.lua_memory_limit)
         run.free = session.plain and engine.calm and engine.cluster is None
+        run.starved = engine.memory.starved and not session.is_primary and not run.flags & ScriptFlags.ALLOW_OOM
         outer = session.last_command
         ctx.effects = []
         self._calls.begin(run, sandbox)
@@ -228,6 +247,8 @@ class Scripts:
             self._refuse_writes()
         if run.read_only:
             raise ReplyError("ERR Can not execute a script with write flag using *_ro command.")
+        if engine.memory.starved and not run.session.is_primary and not flags & ScriptFlags.ALLOW_OOM:
+            raise _OUT_OF_MEMORY
 
     def _refuse_writes(self) -> None:
         """A script that may write is refused where a write would be. Raises ReplyError."""

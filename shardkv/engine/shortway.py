@@ -16,6 +16,7 @@ from ..observation.durations import FINE, FINE_SCALE
 from ..resp.encoder import NULL2, NULL3, respond
 from ..resp.replies import NO_REPLY
 from ..values.damage import DamagedValue
+from .booked import booked_runs, booked_twins
 from .fast import READERS, Twin, string_twins
 from .fast_values import value_twins
 from .runs import RUN_MIN, STEADY_WRITERS, Run, string_runs, turned, value_runs
@@ -41,26 +42,49 @@ class Shortcut:
 class ShortWay:
     """Runs requests for as long as session and node stay plain and calm."""
 
-    __slots__ = ("_engine", "_observer", "_runs", "_stats", "_stopwatch", "_twins", "shortcuts")
+    __slots__ = (
+        "_all_runs",
+        "_all_twins",
+        "_engine",
+        "_observer",
+        "_runs",
+        "_spellings",
+        "_stats",
+        "_stopwatch",
+        "_twins",
+        "shortcuts",
+    )
 
     def __init__(self, engine: Engine, stopwatch: Callable[[], float]) -> None:
         self._engine = engine
         self._observer = engine.observer
         self._stats = engine.stats
         self._stopwatch = stopwatch
-        self._twins = string_twins(engine.config) | value_twins(engine.config, engine.rng)
-        self._runs = string_runs() | value_runs(engine.config)
+        self._all_twins = self._twins = string_twins(engine.config) | value_twins(engine.config, engine.rng)
+        self._all_runs = self._runs = string_runs() | value_runs(engine.config)
         self.shortcuts: dict[bytes, Shortcut] = {}
+        self._spellings: dict[bytes, Command] = {}
 
     def learn(self, spelling: bytes, command: Command) -> None:
         """A name, as clients send it, of a command that may have a twin."""
         name = command.name
+        if name in self._all_twins:
+            self._spellings[spelling] = command
         twin = self._twins.get(name)
         if twin is not None:
             reads = name in READERS
             steady = reads or name in STEADY_WRITERS
             fine = command.stats.durations.prepare()
             self.shortcuts[spelling] = Shortcut(twin, self._runs.get(name), name, command.stats, fine, reads, steady)
+
+    def keep_books(self, *, on: bool) -> None:
+        """From now on, have twins that keep books of the keyspace, or the plain ones. ``shortcuts`` stays the same
+        dict."""
+        self._twins = booked_twins(self._all_twins) if on else self._all_twins
+        self._runs = booked_runs(self._all_runs) if on else self._all_runs
+        self.shortcuts.clear()
+        for spelling, command in self._spellings.items():
+            self.learn(spelling, command)
 
     def run(self, session: Session, requests: list[list[bytes]], at: int) -> int:
         """Go on from ``at``; returns where the short way ended."""
@@ -128,7 +152,8 @@ class ShortWay:
                 last = None
             command = engine.commands.get(words[0])
             if (
-                command is not None
+                engine.calm
+                and command is not None
                 and command.fewest <= len(words) <= command.most
                 and (not engine.routing or not command.keys or engine.route_keys(session, command, words) is None)
             ):

@@ -12,6 +12,7 @@ in steps.
 
 from __future__ import annotations
 
+from binascii import crc_hqx
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -21,10 +22,13 @@ from ..values.buckets import Buckets
 from ..values.deadlines import Deadlines
 from .freeing import LONG, Freeing
 from .slots import SLOT_COUNT, SLOT_MASK, key_slot
+from .usage import LFU_START, Frequency, Recency, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
+
+    from .books import Books
 
 Value: TypeAlias = Any
 Slot: TypeAlias = "dict[bytes, Value] | Buckets[Value]"
@@ -44,6 +48,7 @@ class Database:
     __slots__ = (
         "access",
         "attended",
+        "books",
         "clock",
         "dirty",
         "expires",
@@ -59,6 +64,7 @@ class Database:
         "place",
         "served",
         "size",
+        "usage",
         "values",
     )
 
@@ -83,6 +89,8 @@ class Database:
         self.freeing = Freeing()  #: large values that are gone
         #: Keys of the latest collections, to be packed as soon as they are full grown (``engine.resting``).
         self.newborn: deque[bytes] = deque(maxlen=NEWBORN_MAX)
+        self.books: Books | None = None  #: kept while somebody needs to know what all keys weigh
+        self.usage: Usage | None = None  #: kept while keys are given up by their use; else a slot has one time of use
         self.attended = False  #: somebody watches, waits for, caches or listens to keys
 
     # ---- single keys
@@ -103,13 +111,15 @@ class Database:
         """Store a value and leave the expiry as it is. True if the key is new."""
         slot = key_slot(key)
         held = self.values[slot]
+        old = held.get(key) if self.books is not None else None
         before = len(held)
         held[key] = value
         after = len(held)
-        if after == before:
-            return False
-        self.grown(slot, after)
-        return True
+        if after != before:
+            self.grown(slot, after)
+        if self.books is not None:
+            self.books.put(self, slot, key, old, value)
+        return after != before
 
     def grown(self, slot: int, count: int) -> None:
         """Book a new key in ``slot``, which has ``count`` keys now. For those who write ``values`` directly."""
@@ -134,7 +144,7 @@ class Database:
 
     def remove(self, key: bytes) -> Value | None:
         """Take a key and its expiry out; its value, or None if it was not there."""
-        slot = key_slot(key)
+        slot = crc_hqx(key, 0) & SLOT_MASK if 123 not in key else key_slot(key)
         held = self.values[slot]
         value: Value | None = held.pop(key, None)
         if value is None:
@@ -145,6 +155,8 @@ class Database:
         times = self.expires[slot]
         if times is not None and times.pop(key, None) is not None:
             self._one_less(slot, times)
+        if self.books is not None:
+            self.books.gone(self, slot, key, value)
         return value
 
     def discard(self, key: bytes) -> bool:
@@ -174,9 +186,13 @@ class Database:
         before = len(times)
         times[key] = at
         self.expiring += len(times) - before
+        if self.books is not None:
+            self.books.timed(self, slot, len(times) - before)
 
     def _one_less(self, slot: int, times: dict[bytes, int]) -> None:
         self.expiring -= 1
+        if self.books is not None:
+            self.books.timed(self, slot, -1)
         if not times:
             self.expires[slot] = None
 
@@ -185,6 +201,31 @@ class Database:
         known = self.hash_times.get(key)
         if known is None or first < known:
             self.hash_times.set(key, first)
+
+    # ---- use
+
+    def idle_seconds(self, key: bytes, now: int) -> int:
+        """For how long a key has not been used (``now``: Unix seconds). Without a policy that asks for each key's use
+        the keys of a slot share one time."""
+        usage = self.usage
+        return usage.idle_seconds(key) if isinstance(usage, Recency) else max(0, now - self.access[key_slot(key)])
+
+    def frequency(self, key: bytes) -> int:
+        """How often a key is used, on the scale of the LFU policies."""
+        usage = self.usage
+        return usage.count(key) if isinstance(usage, Frequency) else LFU_START
+
+    def mark(self, key: bytes, now: int, idle: int | None, frequency: int | None) -> None:
+        """Have a key be used last so many seconds before ``now`` (Unix seconds) or, where that is what counts, so
+        often. None: nothing is known of it."""
+        usage = self.usage
+        if isinstance(usage, Frequency):
+            if frequency is not None:
+                usage.set_count(key, frequency)
+        elif idle is not None:
+            self.access[key_slot(key)] = max(0, now - idle)
+            if isinstance(usage, Recency):
+                usage.set_idle(key, idle)
 
     # ---- many keys
 
@@ -197,6 +238,8 @@ class Database:
         self.live = []
         self.place = {}
         self.hash_times = Deadlines()
+        if self.books is not None:
+            self.books.cleared()
 
     def take_over(self, other: Database) -> None:
         """Hold what another database holds, which is not to be used any more. What was held here is freed in the
@@ -204,6 +247,11 @@ class Database:
         self.clear()
         for name in ("values", "expires", "access", "size", "expiring", "filled", "live", "place", "hash_times"):
             setattr(self, name, getattr(other, name))
+        if self.usage is not None:
+            self.usage = other.usage or self.usage
+            self.usage.fit(self.size)
+        if self.books is not None:
+            self.books.recount()
 
     def merge(self, other: Database) -> None:
         """Take in what another database holds, which is not to be used any more. Its keys take the place of those that
@@ -232,6 +280,8 @@ class Database:
         count = len(self.values[slot])
         if not count:
             return 0
+        if self.books is not None:
+            self.books.dropped(self, slot)
         self._emptied(slot)
         self.freeing.give_all((self.values[slot],), (self.expires[slot],), count)
         self.values[slot] = {}

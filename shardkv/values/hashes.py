@@ -13,6 +13,7 @@ from itertools import islice
 from sys import getsizeof
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
+from .account import Accounted
 from .buckets import Buckets
 from .damage import DamagedValue, Malformed
 from .deadlines import Deadlines
@@ -53,7 +54,7 @@ def _unpack(data: Packed) -> dict[bytes, bytes]:
     return fields
 
 
-class HashValue:
+class HashValue(Accounted):
     """A hash. Whoever changes it gives the limits of the moment."""
 
     __slots__ = ("_data", "_table", "times")

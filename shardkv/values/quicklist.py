@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from itertools import accumulate, islice
 from typing import Any, Final, TypeAlias
 
+from .account import Accounted
 from .listpack import Listpack, elements_of
 from .packing import pack_list, packed_length, unpack_list
 
@@ -47,7 +48,7 @@ def unpack(node: Node) -> list[bytes]:
     return elements_of(node) if type(node) is Listpack else unpack_list(node)
 
 
-class Quicklist:
+class Quicklist(Accounted):
     """The elements of a list. Indexes count from 0 and are in range; the callers have seen to negative ones."""
 
     __slots__ = ("_back", "_counts", "_front", "_inner", "_nodes", "_packed", "_sums", "_whole")
@@ -424,6 +425,11 @@ class Quicklist:
             for _ in range(min(len(nodes), 8)):
                 nodes.pop()
             yield
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is in the packed form."""
+        return self._packed is not None
 
     def memory(self, samples: int | None = 16) -> int:
         """About how many bytes this holds; about so many elements (None: all) are looked at."""

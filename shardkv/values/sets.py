@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 from sys import getsizeof
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeAlias
 
+from .account import Accounted
 from .buckets import Buckets
 from .damage import Malformed
 from .intset import IntSet, added, holds, integer_of, intset_of, removed
@@ -47,7 +48,7 @@ class SetLimits(Protocol):
         """The longest member of a listpack, in bytes."""
 
 
-class SetValue:
+class SetValue(Accounted):
     """A set. Whoever changes it gives the limits of the moment."""
 
     __slots__ = ("_data", "_table")
@@ -333,6 +334,11 @@ class SetValue:
     def digest_items(self) -> Iterator[bytes]:
         """All members, for DEBUG DIGEST."""
         return iter(self)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is in the packed form."""
+        return type(self._data) is bytes
 
     def memory(self, samples: int | None = 8) -> int:
         """About how many bytes this holds; when live estimated from so many members (None: all)."""

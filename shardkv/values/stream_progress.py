@@ -6,10 +6,11 @@ walk, and then the answer is UNKNOWN, in exactly the cases in which Redis gives 
 
 from __future__ import annotations
 
+from .account import Accounted
 from .stream_groups import UNKNOWN, Group
 
 
-class Progress:
+class Progress(Accounted):
     """The counters of a stream. Ids are integers (see ``stream_ids``), 0 where there is none."""
 
     __slots__ = ("entries_added", "first_id", "last_id", "length", "max_deleted_id")

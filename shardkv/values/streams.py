@@ -30,6 +30,7 @@ class StreamValue(Progress):
 
     type_name: Final = "stream"
     encoding: Final = "stream"
+    rests: Final = True  #: always, node by node
 
     def __init__(self) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from sortedcontainers import SortedList
 
+from .account import Accounted
 from .buckets import Buckets
 from .damage import DamagedValue, Malformed
 from .listpack import Listpack, elements_of, keep
@@ -67,7 +68,7 @@ class Order(SortedList):  # type: ignore[misc]  # sortedcontainers has no types
     DEFAULT_LOAD_FACTOR = 256
 
 
-class ZSetValue:
+class ZSetValue(Accounted):
     """A sorted set. ``config`` gives the options ``zset-max-listpack-*`` as they stand when something is added."""
 
     __slots__ = ("_count", "_listpack", "_order", "_packed", "_scores")
@@ -393,6 +394,11 @@ class ZSetValue:
             parts, greatest = self._order._lists, self._order._maxes
             while parts:
                 yield parts.pop(), greatest.pop()
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is in the packed form."""
+        return self._packed is not None
 
     def memory(self, samples: int | None = 16) -> int:
         """About how many bytes this holds; so many members (None: all) are looked at."""

@@ -49,7 +49,7 @@ ELSEWHERE: Final[dict[str, str]] = {
     "FCALL_RO": "scripting",
     "while script busy": "scripting",
     "the killed EVAL": "scripting",
-    "maxmemory 1": "eviction",
+    "maxmemory 1": "tests/compat/test_eviction_oracle.py",
     "min-replicas-to-write 1": "replication",
     "replica": "replication",
     "same": "replication",

@@ -43,7 +43,7 @@ IN_WORDS: Final = {
     "GET k (lazy expire)": "below",
     "RESTORE k2 0 <dump>": "tests/spec/test_dump.py",
     "RESTORE k3 5000 <dump>": "tests/spec/test_dump.py",
-    "CONFIG SET maxmemory 1 (eviction)": "comes with eviction",
+    "CONFIG SET maxmemory 1 (eviction)": "tests/spec/test_eviction.py, tests/compat/test_eviction_oracle.py",
 }
 #: What has to be there before a row that says nothing of it: the library of the row before.
 LIBRARY: Final = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from shardkv.config import Config
 from tests.support.engine_client import EngineClient, refused
 
 
@@ -160,16 +159,14 @@ def test_idle_time_counts_from_the_last_use(kv: EngineClient) -> None:
     assert kv("OBJECT", "IDLETIME", "k") == 0
 
 
-def test_frequency_and_idle_time_exclude_each_other() -> None:
+def test_frequency_and_idle_time_exclude_each_other(kv: EngineClient) -> None:
     tail = (
         " Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
     )
-    config = Config()
-    kv = EngineClient(config=config)
     kv("SET", "k", "v")
     with refused("ERR An LFU maxmemory policy is not selected, access frequency not tracked." + tail):
         kv("OBJECT", "FREQ", "k")
-    config.maxmemory_policy = "allkeys-lfu"
+    kv("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
     with refused("ERR An LFU maxmemory policy is selected, idle time not tracked." + tail):
         kv("OBJECT", "IDLETIME", "k")
     assert kv("OBJECT", "FREQ", "k") == 5

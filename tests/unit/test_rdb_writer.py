@@ -99,7 +99,7 @@ def test_keys_whose_time_has_passed_are_left_out_unless_a_primary_decides() -> N
 
 
 @pytest.mark.parametrize(
-    ("policy", "mark"), [("noeviction", b""), ("allkeys-lru", b"\xf8\x40\x64"), ("volatile-lfu", b"\xf9\x04")]
+    ("policy", "mark"), [("noeviction", b""), ("allkeys-lru", b"\xf8\x40\x64"), ("volatile-lfu", b"\xf9\x05")]
 )
 def test_the_last_use_is_written_as_the_policy_counts_it(policy: str, mark: bytes) -> None:
     config = Config()

@@ -8,7 +8,6 @@ from ..kinds import INT_MIN, LONG_MAX, ULONG_MAX, Choice, Flag, Integer, Memory,
 from ..listkinds import OomScores
 from ..schema import IMMUTABLE, Option, Table
 
-_EVICTION: Final = "eviction"
 _ALWAYS_LAZY: Final = "what is large is always freed in the background, step by step"
 _NO_DEFRAG: Final = "Python's allocator cannot move what it has given out"
 
@@ -21,7 +20,7 @@ SIZE: Final = Memory(0, LONG_MAX)
 class MemoryLimit(Table, title="memory"):
     """How much, and what then."""
 
-    maxmemory = Option(Memory(0, ULONG_MAX), 0, "The memory that keys may take. 0: no limit.", awaits=_EVICTION)
+    maxmemory = Option(Memory(0, ULONG_MAX), 0, "The memory that keys may take. 0: no limit.")
     maxmemory_policy = Option(
         Choice(
             "volatile-lru",
@@ -37,21 +36,23 @@ class MemoryLimit(Table, title="memory"):
         "What is given up when memory is full: nothing, or keys with an expiry (volatile) or any (allkeys), by last "
         "use (lru), by rate of use (lfu), at random, or by the time they have left (ttl).",
     )
-    maxmemory_samples = Option(Integer(1), 5, "How many keys are compared to find one to give up.", awaits=_EVICTION)
+    maxmemory_samples = Option(Integer(1), 5, "How many keys are compared to find one to give up.")
     maxmemory_eviction_tenacity = Option(
-        Integer(0, 100), 10, "How long giving up may take in one go: 0 short, 100 without an end.", awaits=_EVICTION
+        Integer(0, 100), 10, "How long giving up may take in one go: 0 short, 100 without an end."
     )
-    lfu_log_factor = Option(Integer(0), 10, "How slowly the counter of use grows.", awaits=_EVICTION)
-    lfu_decay_time = Option(Integer(0), 1, "Minutes after which that counter is lowered by one.", awaits=_EVICTION)
+    lfu_log_factor = Option(Integer(0), 10, "How slowly the counter of use grows.")
+    lfu_decay_time = Option(Integer(0), 1, "Minutes after which that counter is lowered by one.")
     replica_ignore_maxmemory = Option(
         Flag(),
         True,
         "Whether a replica leaves giving up to its primary.",
         aliases=("slave-ignore-maxmemory",),
-        awaits=_EVICTION,
     )
     lazyfree_lazy_eviction = Option(
-        Flag(), False, "Whether a key given up is freed in the background.", awaits=_EVICTION
+        Flag(),
+        False,
+        "Whether a key that is given up goes to log and replicas as UNLINK instead of DEL. What is large is freed in "
+        "the background in any case.",
     )
     lazyfree_lazy_expire = Option(
         Flag(),

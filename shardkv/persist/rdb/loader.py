@@ -82,7 +82,7 @@ class RdbLoader:
         booked = 0
         for event in events:
             try:
-                key, value, expires_at, idle, _ = event  # type: ignore[misc]  # as most do
+                key, value, expires_at, idle, frequency = event  # type: ignore[misc]  # as most do
             except TypeError:
                 self._book(booked)
                 booked = 0
@@ -112,8 +112,8 @@ class RdbLoader:
                 usual = min(database.filled, LARGE_SLOT)
             if expires_at is not None:
                 database.expire_at(key, expires_at)
-            if idle is not None:
-                database.access[slot] = max(database.access[slot], now // 1000 - idle)
+            if idle is not None or frequency is not None:
+                self._mark(database, key, idle, frequency)
             if type(value) is HashValue and value.times is not None:
                 first = value.next_expiry
                 if first is not None:
@@ -126,6 +126,15 @@ class RdbLoader:
             self._current = self._database(0)
             self._filled.append(self._current)
         return self._current
+
+    def _mark(self, database: Database, key: bytes, idle: int | None, frequency: int | None) -> None:
+        """The file says how a key was used: a slot was used last when the last of its keys was."""
+        slot, clock = key_slot(key), self._now // 1000
+        before = database.access[slot]
+        if database.usage is not None:
+            database.usage.fit(database.size)
+        database.mark(key, clock, idle, frequency)
+        database.access[slot] = max(before, database.access[slot])
 
     def _date(self) -> None:
         """What the file says nothing of was used now."""

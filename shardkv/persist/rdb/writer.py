@@ -27,9 +27,6 @@ _CRC: Final = Struct("<Q").pack
 _TYPES: Final = [bytes((number,)) for number in range(opcodes.FIRST_OPCODE)]
 _STRING: Final = _TYPES[opcodes.STRING]
 _DIGITS_END: Final = ord("9")
-#: What a new key's access frequency starts with, and by how much it falls in how many seconds.
-_FREQ_START: Final = 5
-_FREQ_MINUTE: Final = 60
 
 
 class RdbWriter:
@@ -51,13 +48,13 @@ class RdbWriter:
         text = packing.text
         encoders = ENCODERS
         times = database.expires[slot]
-        mark = self._mark(database.access[slot]) if self._idle or self._freq else b""
+        marked = self._idle or self._freq
         heads, longest = SHORT_HEADS, COMPRESS_MIN
         for key, value in database.values[slot].items():
             if times is not None and key in times:
                 append(_EXPIRES(opcodes.EXPIRE_MS, times[key]))
-            if mark:
-                append(mark)
+            if marked:
+                append(self._mark(database, key))
             # A short text that begins behind the digits, the commonest of all, is neither an integer nor compressed.
             length = len(key)
             name = heads[length] + key if 0 < length <= longest and key[0] > _DIGITS_END else text(key)
@@ -77,12 +74,11 @@ class RdbWriter:
                 out[place] = _TYPES[encoders[type(value)](value, out, packing)]
         return b"".join(out)
 
-    def _mark(self, used: int) -> bytes:
-        """For how long, or how often, the keys of a slot were not used or used."""
-        idle = max(0, self._clock - used)
+    def _mark(self, database: Database, key: bytes) -> bytes:
+        """For how long a key was not used, or how often it was."""
         if self._idle:
-            return bytes((opcodes.IDLE,)) + length_bytes(idle)
-        return bytes((opcodes.FREQ, max(0, _FREQ_START - idle // _FREQ_MINUTE)))
+            return bytes((opcodes.IDLE,)) + length_bytes(database.idle_seconds(key, self._clock))
+        return bytes((opcodes.FREQ, database.frequency(key)))
 
     def database_chunks(self, database: Database) -> Iterator[tuple[int, bytes]]:
         """All keys of a database, with what stands before them: how many a chunk holds, and the chunk. Nothing for a
