@@ -231,7 +231,7 @@ class Database:
 
     def clear(self) -> None:
         """Forget every key; what they held is freed in the background."""
-        self.freeing.give_all((self.values[slot] for slot in self.live), self.expires, self.size)
+        self.freeing.give_all(self.values, self.expires, self.size)
         self.values = [{} for _ in range(SLOT_COUNT)]
         self.expires = [None] * SLOT_COUNT
         self.size = self.expiring = self.filled = 0

@@ -41,7 +41,8 @@ class Freeing:
             self._jobs.append(_whole(parts))
 
     def give_all(self, slots: Iterable[Any], times: Iterable[dict[bytes, int] | None], count: int) -> None:
-        """Take over the slots of a database, which have ``count`` keys, and the expiry times beside them."""
+        """Take over the slots of a database, which have ``count`` keys, and the expiry times beside them. Empty slots
+        among them cost little."""
         if count:
             self.pending += count
             self._jobs.append(_database(list(slots)))
