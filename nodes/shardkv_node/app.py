@@ -27,6 +27,7 @@ from .listeners import Doors, ListenFault, listen_unix
 from .loading import LoadFault
 from .logs import Log
 from .metrics_server import MetricsServer
+from .process_title import ProcessTitle
 from .reactor import Reactor
 from .replication import ReplicationManager
 from .shipping import Shipping
@@ -35,6 +36,7 @@ from .supervision import Supervisor
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients, watch_memory
 from .tls import TlsFault
 from .users import UsersFault, kept_lines, load_users, refuse_bad_users
+from .watchdog import Watchdog
 from .world import NodeWorld
 
 ReadFiles = Callable[[str], "list[tuple[str, str]]"]
@@ -154,12 +156,15 @@ class Node:
         self.log = log
         self.random = Random(secrets.randbits(128))
         self.world = NodeWorld(config, log, config_file, secrets.token_hex(20))
-        self.engine = Engine(config, self.world, self.random, clock.stopwatch)
+        self.engine = self.world.engine = Engine(config, self.world, self.random, clock.stopwatch)
         self.world.children.forked = partial(self.engine.observer.held_up, "fork")
         self.snapshots = self.world.snapshots = Snapshots(self.engine, self.world.children, log)
         self.append_only = self.world.append_only = AppendOnly(self.engine, self.snapshots, self.world.children, log)
         self.world.supervised = supervisor.kind
         self.supervisor = supervisor
+        self._title = ProcessTitle(config, config_file)
+        self.world.children.born = self._title.show_child
+        self.watchdog = Watchdog(config, log)
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
         self.replication: ReplicationManager
@@ -186,6 +191,10 @@ class Node:
                 f"The system allows descriptors for {allowed} clients only; maxclients has been reduced to it.",
             )
             config.set([(b"maxclients", b"%d" % allowed)])
+        try:
+            self.world.collate()
+        except ValueError as fault:
+            raise StartFault(f"locale-collate: {fault}") from fault
         load_users(self.engine.access, config, log)
         self.world.user_lines = partial(kept_lines, self.engine.access, config)
         self.reactor = Reactor(self.engine, log)
@@ -193,8 +202,12 @@ class Node:
         self.world.shipping = Shipping(self.reactor, self.world.cluster_tls)
         self.append_only.reactor = self.reactor
         self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
-        self.world.on_options_changed.append(self.append_only.options_changed)
-        self.world.on_options_changed.append(self.engine.replication.options_changed)
+        self.world.on_options_changed += [
+            self.append_only.options_changed,  # first, for it may refuse
+            self.engine.replication.options_changed,
+            self._title.options_changed,
+            self.watchdog.options_changed,
+        ]
         self.replication = ReplicationManager(
             self.engine, self.reactor, self.snapshots, self.append_only, self.world.children, log, self.world.tls
         )
@@ -221,6 +234,7 @@ class Node:
         else:
             self.snapshots.open()
         self._show_who_this_is()
+        self._title.show()
         if config.pidfile or config.daemonize:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
             if not process.write_pid_file(self._pid_file):
@@ -262,6 +276,7 @@ class Node:
                     await nursery.start(self.cluster.run)
                 nursery.start_soon(self.reactor.run)
                 nursery.start_soon(self.metrics.run)
+                nursery.start_soon(self.watchdog.run)
                 nursery.start_soon(self.world.shipping.run)
                 nursery.start_soon(self.world.children.run)
                 nursery.start_soon(sweep_clients, self.reactor)

@@ -44,13 +44,13 @@ class Bus:
         clock: Callable[[], float],
         secret: bytes = b"",
         limits: BusLimits | None = None,
-        source: str | None = None,
+        source: Callable[[], str | None] = lambda: None,
         nonce: Callable[[int], bytes] = urandom,
         tls: Callable[[], Tls | None] = lambda: None,
     ) -> None:
         """``deliver``: takes events of links (``ClusterDriver.submit``). ``clock``: seconds since the epoch.
-        ``secret``: empty for an open bus. ``source``: the local address to dial from. ``nonce``: gives so many
-        unpredictable bytes. ``tls``: how links are secured from now on, if they are (``tls-cluster``).
+        ``secret``: empty for an open bus. ``source``: the local address to dial from, if one is asked for. ``nonce``:
+        gives so many unpredictable bytes. ``tls``: how links are secured from now on, if they are (``tls-cluster``).
         """
         self.limits = limits or BusLimits()
         self._deliver = deliver
@@ -165,7 +165,7 @@ class Bus:
         try:
             if not 0 < port < 65536:
                 raise ValueError("no port")
-            stream = await trio.open_tcp_stream(str(ip_address(ip)), port, local_address=self._source)
+            stream = await trio.open_tcp_stream(str(ip_address(ip)), port, local_address=self._source())
         except (OSError, ValueError) as why:
             self._log("debug", f"Unable to connect to the cluster bus at {ip[:64]!r}:{port}: {why}")
             return None

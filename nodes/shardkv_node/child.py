@@ -15,6 +15,7 @@ import signal
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
@@ -124,6 +125,7 @@ class Children:
         self.forks = 0
         self.last_fork_seconds = 0.0
         self.forked: Callable[[float], None] | None = None  #: is told how many seconds each fork took
+        self.born: Callable[[str], None] = lambda kind: None  #: is told in the child what it is for
         self._started = trio.Event()
 
     def start(
@@ -152,7 +154,7 @@ class Children:
             os.close(telling)
             raise
         if pid == 0:
-            _be_child(work, Report(telling), {telling, *keep})
+            _be_child(partial(self._begin, kind, work), Report(telling), {telling, *keep})
         os.close(telling)
         now = clock.stopwatch()
         self.forks += 1
@@ -162,6 +164,10 @@ class Children:
         self.running = Child(kind, pid, now, total, done, hearing)
         self._started.set()
         return self.running
+
+    def _begin(self, kind: str, work: Callable[[Report], None], report: Report) -> None:
+        self.born(kind)
+        work(report)
 
     def kill(self) -> None:
         """Ask the child to end, if there is one; its outcome is told as soon as it has."""

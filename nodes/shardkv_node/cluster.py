@@ -110,6 +110,7 @@ class ClusterNode:
             clock=self._clock,
             secret=secret,
             limits=BusLimits(sendbuf=self._config.cluster_link_sendbuf_limit),
+            source=lambda: self._config.bind_source_addr or None,
             tls=lambda: self._tls if self._config.tls_cluster else None,
         )
         self.driver = ClusterDriver(

@@ -181,7 +181,8 @@ class SlotJobs:
             try:
                 node = self._node.machine.view.nodes[job.target]
                 with trio.fail_after(ANSWER_SECONDS):
-                    stream = await trio.open_tcp_stream(node.ip, node.port or node.tls_port)
+                    source = self._engine.config.bind_source_addr or None
+                    stream = await trio.open_tcp_stream(node.ip, node.port or node.tls_port, local_address=source)
                 async with stream:
                     await self._transfer(job, _Target(stream))
             except (JobFault, KeyError) as fault:

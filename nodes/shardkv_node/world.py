@@ -7,6 +7,7 @@ import platform
 import secrets
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
 from shardkv.scripting.debugger import Conversation
 
-from . import clock, process, users
+from . import clock, collation, process, users
 from .child import Children
 from .debugging import Line, debug_in_a_fork
 from .disk import write_atomically
@@ -29,6 +30,8 @@ from .loading import LoadFault
 from .tls import Tls, TlsFault
 
 if TYPE_CHECKING:
+    from shardkv.engine.engine import Engine
+
     from .aof import AppendOnly
     from .listeners import Doors
     from .logs import Log
@@ -53,6 +56,7 @@ class NodeWorld:
     unless the order says ``force``: then it must not.
     """
 
+    engine: Engine
     reactor: Reactor
     doors: Doors
     tls_doors: Doors
@@ -98,26 +102,41 @@ class NodeWorld:
     def options_changed(self, names: Iterable[str]) -> None:
         """Apply what has changed at once. Raises ReplyError for what cannot be had, and then nothing is changed."""
         changed = frozenset(names)
-        if "maxclients" in changed:
-            self._allow_clients()
         came_from = os.open(".", os.O_RDONLY)  # it may have no name any more
-        contexts = self.tls.contexts
         try:
-            if "dir" in changed:
-                self._enter_folder()
-            try:
-                self._renew_tls(changed)
-                self._move_doors(changed)
-            except ReplyError:
-                os.fchdir(came_from)
-                self.tls.contexts = contexts
-                raise
+            with ExitStack() as undo:
+                self._apply(changed, came_from, undo)
+                undo.pop_all()
         finally:
             os.close(came_from)
         self._log.level = self.config.loglevel
         self._log.format, self._log.stamp = self.config.log_format, self.config.log_timestamp_format
+
+    def _apply(self, changed: frozenset[str], came_from: int, undo: ExitStack) -> None:
+        """Each change with what takes it back, should a later one be impossible."""
+        if "maxclients" in changed:
+            self._allow_clients()
+        if "dir" in changed:
+            undo.callback(os.fchdir, came_from)
+            self._enter_folder()
+        if "locale-collate" in changed:
+            undo.callback(setattr, self.engine, "collation", self.engine.collation)
+            self._collate()
+        undo.callback(setattr, self.tls, "contexts", self.tls.contexts)
+        self._renew_tls(changed)
+        self._move_doors(changed, undo)
         for apply in self.on_options_changed:
             apply(changed)
+
+    def _collate(self) -> None:
+        try:
+            self.collate()
+        except ValueError as fault:
+            raise _refused("locale-collate", str(fault)) from fault
+
+    def collate(self) -> None:
+        """Have texts compared by the locale of ``locale-collate``. Raises ValueError if the system has none such."""
+        self.engine.collation = collation.use(self.config.locale_collate)
 
     def _allow_clients(self) -> None:
         allowed = process.raise_descriptor_limit(self.config.maxclients)
@@ -135,11 +154,9 @@ class NodeWorld:
             raise _refused("dir", error.strerror or str(error)) from error
         self.config.assign(Config.dir, str(Path.cwd()))
 
-    def _move_doors(self, changed: frozenset[str]) -> None:
-        """Listen where ``bind`` and the options of ports say now, at all of them or, if one cannot be had, where it
-        was."""
+    def _move_doors(self, changed: frozenset[str], undo: ExitStack) -> None:
+        """Listen where ``bind`` and the options of ports say now."""
         config = self.config
-        moved: list[Doors] = []
         for doors, option, port in (
             (self.doors, "port", config.port),
             (self.tls_doors, "tls-port", config.tls_port),
@@ -149,14 +166,12 @@ class NodeWorld:
                 continue
             try:
                 doors.open(config.bind, port)
-                moved.append(doors)
             except ListenFault as fault:
-                for others in reversed(moved):
-                    others.go_back()
                 self._log("warning", f"Warning: {fault}")
                 if option in changed:
                     raise _refused(option, "Unable to listen on this port. Check server logs.") from fault
                 raise _refused("bind", "Failed to bind to specified addresses.") from fault
+            undo.callback(doors.go_back)
 
     def cluster_tls(self) -> Tls | None:
         """TLS, if the nodes of the cluster speak it with each other."""

@@ -434,6 +434,7 @@ class Host(Protocol):
     snapshots: SnapshotState
     aof: AofState
     following: bool  #: the node is a replica
+    collation: Callable[[bytes], Any] | None  #: what makes a key to compare of a text; None: its bytes are one
 
     @property
     def access(self) -> AccessPort:

@@ -181,7 +181,7 @@ def _sorted(ctx: Context, elements: list[bytes], options: _Options) -> list[byte
     keys: list[Any]
     if options.alpha:
         # What is stored must not depend on how texts are collated here.
-        collate = _collated if options.target is None else bytes
+        collate = (ctx.host.collation or _collated) if options.target is None else bytes
         keys = [(False, b"") if text is None else (True, collate(text)) for text in texts]
         ranked = list(zip(keys, elements, strict=True))
         ranked.sort(key=itemgetter(0), reverse=options.descending)

@@ -86,6 +86,7 @@ class Engine:
         self.progress: LoadProgress | None = None  #: of what is being loaded
         self.loading_aside = False  #: new data are being loaded while the old ones are served
         self.disk_fault: str | None = None  #: what writes are refused with, since they could not be made to last
+        self.collation: Callable[[bytes], Any] | None = None  #: how SORT ALPHA compares, if not as bytes
         self.following = False  #: this node is a replica: what has expired stays until the primary says so
         self.pausing = Pause()
         self.waiting = Waiting(self)

@@ -119,3 +119,12 @@ class _Anything:
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(name)
+
+
+def test_texts_compare_by_the_locale_unless_they_are_stored(kv: EngineClient) -> None:
+    kv.engine.collation = lambda text: text.lower().decode()
+    kv("RPUSH", "list", "b", "A", "c", "B")
+    assert kv("SORT", "list", "ALPHA") == ["A", "b", "B", "c"]
+    assert kv("SORT", "list", "ALPHA", "DESC") == ["c", "b", "B", "A"]
+    kv("SORT", "list", "ALPHA", "STORE", "stored")
+    assert kv("LRANGE", "stored", 0, -1) == ["A", "B", "b", "c"]

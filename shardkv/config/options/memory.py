@@ -225,7 +225,6 @@ class Kernel(Table, title="kernel and threads"):
     watchdog_period = Option(
         Integer(0),
         0,
-        "Milliseconds after which a slow command is logged with its stack.",
+        "Milliseconds after which what holds the node up is logged with its stack. 0: never; else 2000 / hz at least.",
         hidden=True,
-        awaits="a watchdog",
     )

@@ -7,6 +7,7 @@ from typing import Final
 from ..kinds import INT_MAX, LONG_MAX, UINT_MAX, Choice, Flag, Integer, Memory, MemoryOrPercent, Octal, Secret, Text
 from ..listkinds import Addresses, OutputLimits
 from ..schema import IMMUTABLE, Option, Table
+from ..templates import is_valid
 
 PORT: Final = Integer(0, 65535)
 ALLOWANCE: Final = Choice("no", "yes", "local")
@@ -16,10 +17,7 @@ _TITLE_PARTS: Final = ("title", "listen-addr", "server-mode", "port", "tls-port"
 
 
 def _title_template(value: str) -> str | None:
-    rest = value
-    for part in _TITLE_PARTS:
-        rest = rest.replace("{" + part + "}", "")
-    return "template format is invalid or contains unknown variables" if "{" in rest or "}" in rest else None
+    return None if is_valid(value, _TITLE_PARTS) else "template format is invalid or contains unknown variables"
 
 
 class Network(Table, title="network"):
@@ -32,7 +30,7 @@ class Network(Table, title="network"):
         "The addresses to listen on, for clients and for the bus; one after a minus may be missing on this host.",
     )
     bind_source_addr = Option(
-        Text(), "", "The local address from which this node dials others.", awaits="dialling from a chosen address"
+        Text(), "", "The local address from which this node dials its primary and the other nodes of its cluster."
     )
     unixsocket = Option(Text(), "", "The path of a Unix socket to listen on as well.", mutable=IMMUTABLE)
     unixsocketperm = Option(
@@ -147,7 +145,6 @@ class Process(Table, title="general"):
         True,
         "Whether the process list shows the node's address and role.",
         mutable=IMMUTABLE,
-        awaits="a process title",
     )
     proc_title_template = Option(
         Text(),
@@ -155,9 +152,10 @@ class Process(Table, title="general"):
         "What the process list shows, with {title}, {listen-addr}, {server-mode}, {port}, "
         "{tls-port}, {unixsocket} and {config-file} filled in.",
         check=_title_template,
-        awaits="a process title",
     )
-    locale_collate = Option(Text(kept=True), "", "The locale by which SORT ALPHA compares.", awaits="SORT by locale")
+    locale_collate = Option(
+        Text(kept=True), "", "The locale by which SORT ALPHA compares what it does not store. Empty: the environment's."
+    )
     ignore_warnings = Option(
         Text(kept=True),
         "",

@@ -1,0 +1,105 @@
+"""Options of the process around a node: its title, the address it dials from, the watchdog, the locale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.processes import Node, wait_for
+from tests.support.wire_replies import Refusal
+
+pytestmark = pytest.mark.wire
+
+Start = Callable[..., Node]
+Cluster = Callable[..., list[Node]]
+
+
+def title(pid: int) -> str:
+    """What the process list shows."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode().replace("\0", " ")
+
+
+def children(pid: int) -> list[int]:
+    """Its child processes."""
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_the_title_follows_the_template_and_the_port(start_node: Start) -> None:
+    node = start_node(bind="127.0.0.1 -::1")
+    assert title(node.pid) == f"shardkv-node 127.0.0.1:{node.port}"
+    port = free_port()
+    with node.client() as client:
+        client.must("CONFIG", "SET", "proc-title-template", "{title}|{port}|{tls-port}|{unixsocket}|{config-file}|{{}")
+        assert title(node.pid) == f"shardkv-node|{node.port}|0||-|{{}}"
+        client.must("CONFIG", "SET", "port", port)
+        assert title(node.pid) == f"shardkv-node|{port}|0||-|{{}}"
+        bad = client("CONFIG", "SET", "proc-title-template", "{nobody}")
+        assert isinstance(bad, Refusal)
+        assert title(node.pid) == f"shardkv-node|{port}|0||-|{{}}"
+
+
+def test_a_cluster_node_and_a_child_are_named_as_such(start_node: Start) -> None:
+    node = start_node(cluster_enabled="yes", cluster_require_full_coverage="no", rdb_key_save_delay=10_000)
+    assert title(node.pid) == f"shardkv-node *:{node.port} [cluster]"
+    with node.client() as client:
+        client.must("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_for(lambda: client("SET", "a", 1) == "OK")
+        for number in range(2000):
+            client.must("SET", f"key{number}", 1)
+        client.must("BGSAVE")
+        wait_for(lambda: [title(child).split()[0] for child in children(node.pid)] == ["shardkv-rdb-bgsave"])
+        client.must("CONFIG", "SET", "rdb-key-save-delay", 0)
+        client.send("SHUTDOWN", "NOSAVE")
+
+
+def test_without_a_title_the_command_line_stays(start_node: Start) -> None:
+    node = start_node(set_proc_title="no")
+    assert "shardkv_cli.node" in title(node.pid)
+
+
+def test_a_replica_dials_from_the_address_that_is_asked_for(start_node: Start) -> None:
+    primary = start_node()
+    start_node(replicaof=("127.0.0.1", primary.port), bind_source_addr="127.0.0.2")
+    with primary.client() as client:
+        wait_for(lambda: b"\r\nslave0:ip=127.0.0.2," in client.raw("INFO", "replication"))
+        replicas = client.must("CLIENT", "LIST", "TYPE", "replica")
+        assert isinstance(replicas, bytes)
+        assert b" addr=127.0.0.2:" in replicas
+
+
+def test_so_does_a_node_of_a_cluster(cluster_nodes: Cluster) -> None:
+    first, second = cluster_nodes(2)
+    with first.client() as client, second.client() as other:
+        client.must("CONFIG", "SET", "bind-source-addr", "127.0.0.3")
+        client.must("CLUSTER", "MEET", "127.0.0.1", second.port)
+        # The other one learns the address of a node that it has not met by looking where it calls from.
+        wait_for(lambda: b"127.0.0.3:" in other.raw("CLUSTER", "NODES"))
+
+
+def test_the_watchdog_tells_what_held_the_node_up(start_node: Start) -> None:
+    node = start_node(enable_debug_command="yes")
+    with node.client() as client:
+        client.must("CONFIG", "SET", "watchdog-period", 5)
+        assert client("CONFIG", "GET", "watchdog-period") == [b"watchdog-period", b"200"]
+        client.must("DEBUG", "SLEEP", 0.5)
+        wait_for(lambda: "WATCHDOG TIMER EXPIRED" in node.log())
+        wait_for(lambda: "in debug_sleep" in node.log() or "in sleep" in node.log())
+        client.must("CONFIG", "SET", "watchdog-period", 0)
+        before = node.log().count("WATCHDOG")
+        client.must("DEBUG", "SLEEP", 0.4)
+        client.must("PING")
+        assert node.log().count("WATCHDOG") == before
+
+
+def test_a_locale_that_is_not_there_is_refused(start_node: Start) -> None:
+    node = start_node()
+    with node.client() as client:
+        refused = "ERR CONFIG SET failed (possibly related to argument 'locale-collate') - Invalid locale name"
+        assert client("CONFIG", "SET", "locale-collate", "no_SUCH", "maxclients", 77) == Refusal(refused)
+        assert client("CONFIG", "GET", "locale-collate", "maxclients") != [b"locale-collate", b"no_SUCH"]
+        client.must("CONFIG", "SET", "locale-collate", "C")
+        client.must("RPUSH", "list", "b", "a", "B")
+        assert client("SORT", "list", "ALPHA") == [b"B", b"a", b"b"]
