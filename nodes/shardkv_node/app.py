@@ -211,15 +211,15 @@ class Node:
         self.replication = ReplicationManager(
             self.engine, self.reactor, self.snapshots, self.append_only, self.world.children, log, self.world.tls
         )
-        self.doors = Doors(self.reactor.listen, self.reactor.stop_listening, config.tcp_backlog)
+        self.doors = Doors(self.reactor.reception.listen, self.reactor.reception.stop_listening, config.tcp_backlog)
         self.world.doors = self.doors
         self.doors.open(config.bind, config.port)
         self._open_tls()
-        self.metrics = MetricsServer(self.engine, self.reactor.denies)
+        self.metrics = MetricsServer(self.engine, self.reactor.reception.denies)
         self.world.metrics_doors = Doors(self.metrics.listen, self.metrics.stop_listening, config.tcp_backlog)
         self.world.metrics_doors.open(config.bind, config.metrics_port)
         if config.unixsocket:
-            self.reactor.listen([listen_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog)])
+            self.reactor.reception.listen([listen_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog)])
         elif not self.doors and not self.world.tls_doors:
             raise StartFault("Configured to not listen anywhere, exiting.")
         if config.cluster_enabled:
@@ -248,8 +248,8 @@ class Node:
         except TlsFault as fault:
             self.log("warning", str(fault))
             raise StartFault("Failed to configure TLS. Check logs for more info.") from fault
-        welcome = partial(self.reactor.listen, secure=tls.welcome)
-        self.world.tls_doors = Doors(welcome, self.reactor.stop_listening, config.tcp_backlog)
+        welcome = partial(self.reactor.reception.listen, secure=tls.welcome)
+        self.world.tls_doors = Doors(welcome, self.reactor.reception.stop_listening, config.tcp_backlog)
         self.world.tls_doors.open(config.bind, config.tls_port)
 
     def _show_who_this_is(self) -> None:

@@ -20,7 +20,7 @@ from .child import close_all_but, fork, shed_signals
 if TYPE_CHECKING:
     from shardkv.scripting.debugger import Conversation
 
-    from .reactor import Connection
+    from .connection import Connection
 
 RECEIVE: Final = 65536
 #: A client that takes nothing for so long is not waited for.

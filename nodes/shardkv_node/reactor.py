@@ -11,11 +11,7 @@ with its connection until it is writable again.
 
 from __future__ import annotations
 
-import errno
-import secrets
-import socket
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -24,15 +20,16 @@ from shardkv.commands.session import Session
 from shardkv.engine.engine import Engine
 from shardkv.errors import ReplyError
 from shardkv.resp.encoder import encode
-from shardkv.resp.parser import RequestParser
 
 from .clock import stopwatch, unix_ms
+from .connection import SEND, Connection
 from .poller import READ, WRITE, make_poller
+from .reception import Reception
 
 if TYPE_CHECKING:
     from shardkv.config import Config
 
-    from .tls import SecureSocket, Sharing
+    from .tls import Sharing
 
 #: How long clients are served before other tasks get their turn.
 ROUNDS_SECONDS: Final = 0.002
@@ -43,8 +40,7 @@ RECEIVE: Final = 32768
 #: A client that leaves this many bytes of replies unread is not read from until it takes some, whatever its output
 #: limit says.
 UNREAD_MAX: Final = 64 * 1024 * 1024
-#: One write, and how much of a large reply a client is sent before it is the turn of others.
-SEND: Final = 256 * 1024
+#: How much of a large reply a client is sent before it is the turn of others.
 SEND_TURN: Final = 4 * SEND
 #: Requests of one client that are carried out before their replies are sent; of a long pipeline first fewer, for nobody
 #: knows how large their replies are.
@@ -54,41 +50,6 @@ FIRST_PORTION: Final = 4
 TURN_SECONDS: Final = 0.002
 #: A tenth of all connections is looked after in each sweep, and no fewer than this.
 SWEPT_LEAST: Final = 32
-#: Out of file descriptors: how long the listeners rest.
-ACCEPT_REST_SECONDS: Final = 0.1
-
-_TOO_MANY: Final = b"-ERR max number of clients reached\r\n"
-_TOO_MANY_WITH_LINKS: Final = b"-ERR max number of clients + cluster connections reached\r\n"
-_DENIED: Final = (
-    b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for "
-    b"the default user. In this mode connections are only accepted from the loopback interface. If you want to "
-    b"connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable "
-    b"protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by "
-    b"connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly "
-    b"accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively"
-    b" you can just disable the protected mode by editing the Redis configuration file, and setting the "
-    b"protected mode option to 'no', and then restarting the server. 3) If you started the server manually just"
-    b" for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password for"
-    b" the default user. NOTE: You only need to do one of the above things in order for the server to start "
-    b"accepting connections from the outside.\r\n"
-)
-
-
-class Connection:
-    """One client socket: its parser, its session, and the replies that it has not taken yet."""
-
-    __slots__ = ("asked", "interest", "parser", "receive", "send", "session", "sock", "unsent", "unsent_at")
-
-    def __init__(self, sock: socket.socket | SecureSocket, session: Session, parser: RequestParser) -> None:
-        self.sock = sock
-        self.receive = sock.recv
-        self.send = sock.send
-        self.session = session
-        self.parser = parser
-        self.unsent: deque[bytes] = deque()
-        self.unsent_at = 0  #: bytes of the first piece that are sent already
-        self.interest = READ
-        self.asked: list[list[bytes]] | None = None  #: what the short way has carried out last, for a while
 
 
 class Reactor:
@@ -99,42 +60,20 @@ class Reactor:
         self._config: Config = engine.config
         self._stats = engine.stats
         self._observer = engine.observer
-        self._probe = secrets.token_bytes(16)
         self._log = log
         self._poller = make_poller()
         self._connections: dict[int, Connection] = {}
         self._by_session: dict[int, Connection] = {}
-        self._listeners: dict[int, socket.socket] = {}
-        self._secured: dict[int, Callable[[socket.socket], SecureSocket]] = {}  #: listeners whose clients speak TLS
+        self.reception = Reception(engine, self._poller, log, self._take, self._connections.__len__)
         self._woken: dict[Session, None] = {}
         self._postponed: dict[Session, None] = {}  #: those whose pipelines go on when others have had their turn
         self._stream = engine.replication.history.stream.pieces  #: what replicas have not been sent yet
         self._answered: list[Connection] = []
         self._commit: Callable[[], None] | None = None
-        self._resting_until = 0.0
         self._unswept: list[Connection] = []
         self._portion = SWEPT_LEAST
 
     # ---- set-up
-
-    def listen(
-        self, socks: Iterable[socket.socket], secure: Callable[[socket.socket], SecureSocket] | None = None
-    ) -> None:
-        """Accept clients from these listening sockets; ``secure`` puts each one inside TLS."""
-        for sock in socks:
-            self._listeners[sock.fileno()] = sock
-            if secure is not None:
-                self._secured[sock.fileno()] = secure
-            self._poller.register(sock.fileno(), READ)
-
-    def stop_listening(self, socks: Iterable[socket.socket]) -> None:
-        """Accept nobody from these any more, and close them."""
-        for sock in socks:
-            fd = sock.fileno()
-            del self._listeners[fd]
-            self._secured.pop(fd, None)
-            self._poller.unregister(fd)
-            sock.close()
 
     @property
     def clients(self) -> int:
@@ -152,7 +91,7 @@ class Reactor:
         for connection in list(self._connections.values()):
             self._flush(connection)
             self._drop(connection)
-        self.stop_listening(list(self._listeners.values()))
+        self.reception.close()
         self._poller.close()
 
     # ---- the loop
@@ -191,8 +130,7 @@ class Reactor:
             for fd, bits in ready:
                 connection = self._connections.get(fd)
                 if connection is None:
-                    if fd in self._listeners:
-                        self._accept(self._listeners[fd])
+                    self.reception.accept(fd)
                     continue
                 try:
                     if bits & WRITE:
@@ -250,8 +188,7 @@ class Reactor:
         for fd, bits in self._poller.poll(0):
             connection = self._connections.get(fd)
             if connection is None:
-                if fd in self._listeners:
-                    self._accept(self._listeners[fd])
+                self.reception.accept(fd)
                 continue
             if running is not None and connection.session is running.session:
                 continue
@@ -274,6 +211,13 @@ class Reactor:
         self._engine.scripts.overtime.abandon()
 
     # ---- one connection
+
+    def _take(self, connection: Connection) -> None:
+        """Serve a new client."""
+        fd = connection.sock.fileno()
+        self._connections[fd] = connection
+        self._by_session[connection.session.id] = connection
+        self._poller.register(fd, READ)
 
     def _receive(self, connection: Connection) -> None:
         session = connection.session
@@ -452,9 +396,7 @@ class Reactor:
         size = sum(map(len, session.out))
         if size >= self._observer.large_reply:
             self._weigh(connection)
-        connection.unsent.extend(session.out)
-        session.unsent += size
-        session.out.clear()
+        connection.keep(size)
 
     def _weigh(self, connection: Connection) -> None:
         """What is about to be sent may hold a large reply."""
@@ -464,33 +406,15 @@ class Reactor:
     def _flush(self, connection: Connection) -> None:
         """Send more of what was kept, as much as it is this client's turn for."""
         session = connection.session
-        unsent = connection.unsent
-        turn = SEND_TURN
-        while unsent and turn > 0:
-            if not connection.unsent_at:
-                _join_first(unsent)
-            first = unsent[0]
-            at = connection.unsent_at
-            piece = memoryview(first)[at : at + SEND]
-            try:
-                sent = connection.send(piece)
-            except BlockingIOError:
-                break
-            except OSError:
-                self._drop(connection)
-                return
-            self._stats.bytes_out += sent
+        try:
+            pushed = connection.push(SEND_TURN)
+        except OSError:
+            self._drop(connection)
+            return
+        if pushed:
+            self._stats.bytes_out += pushed
             session.last_seen = self._engine.now  # who takes a large reply slowly is not idle
-            session.unsent -= sent
-            turn -= sent
-            if at + sent == len(first):
-                connection.unsent_at = 0
-                del unsent[0]
-                continue
-            connection.unsent_at = at + sent
-            if sent < len(piece):
-                break
-        if not unsent:
+        if not connection.unsent:
             session.unsent = 0
             if session.close_after_reply:
                 self._drop(connection)
@@ -540,84 +464,6 @@ class Reactor:
         self._woken.pop(session, None)
         self._postponed.pop(session, None)
         self._engine.leave(session)
-
-    # ---- new connections
-
-    def _accept(self, listener: socket.socket) -> None:
-        config = self._config
-        secure = self._secured.get(listener.fileno())
-        most = config.max_new_connections_per_cycle if secure is None else config.max_new_tls_connections_per_cycle
-        for _ in range(most):
-            try:
-                sock, peer = listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._rest(error)
-                    return
-                continue  # the client went away before we took it
-            self._admit(sock, peer, secure)
-
-    def _rest(self, error: OSError) -> None:
-        """No descriptor is left: stop accepting for a moment instead of spinning."""
-        if not self._resting_until:
-            self._log("warning", f"Accepting client connection: accept: {error.strerror}")
-            for fd in self._listeners:
-                self._poller.modify(fd, 0)
-        self._resting_until = stopwatch() + ACCEPT_REST_SECONDS
-
-    def _admit(self, sock: socket.socket, peer: object, secure: Callable[[socket.socket], SecureSocket] | None) -> None:
-        sock.setblocking(False)
-        stats = self._stats
-        refusal = b""
-        cluster = self._engine.cluster
-        links = 0 if cluster is None else len(cluster.links())
-        if len(self._connections) + links >= self._config.maxclients:
-            refusal = _TOO_MANY if cluster is None else _TOO_MANY_WITH_LINKS
-        elif sock.family != socket.AF_UNIX and self.denies(peer):
-            refusal = _DENIED
-        if refusal:
-            stats.rejected_connections += 1
-            try:
-                if secure is None:
-                    sock.send(refusal)
-            except OSError:
-                pass
-            sock.close()
-            return
-        taken: socket.socket | SecureSocket = sock
-        try:
-            session = self._open(sock, peer)
-            if secure is not None:
-                session.secure = True
-                taken = secure(sock)
-        except OSError:
-            sock.close()
-            return
-        parser = RequestParser(max_bulk=self._config.proto_max_bulk_len, probe=self._probe)
-        parser.authenticated = session.authenticated
-        connection = Connection(taken, session, parser)
-        self._connections[taken.fileno()] = connection
-        self._by_session[session.id] = connection
-        self._poller.register(taken.fileno(), READ)
-
-    def _open(self, sock: socket.socket, peer: object) -> Session:
-        if sock.family == socket.AF_UNIX:
-            path = str(sock.getsockname())
-            return self._engine.open(fd=sock.fileno(), address=f"{path}:0", local_address=f"{path}:0", unix_socket=True)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        keepalive(sock, self._config.tcp_keepalive)
-        return self._engine.open(
-            fd=sock.fileno(), address=show_address(peer), local_address=show_address(sock.getsockname())
-        )
-
-    def denies(self, peer: object) -> bool:
-        """Protected mode: without a password only this machine may connect."""
-        if not self._config.protected_mode or not self._engine.access.users.default.needs_no_password:
-            return False
-        host = peer[0] if isinstance(peer, tuple) else ""
-        return host not in ("127.0.0.1", "::1", "::ffff:127.0.0.1") and not host.startswith("127.")
 
     # ---- what the engine asks for
 
@@ -669,10 +515,7 @@ class Reactor:
     def sweep(self) -> None:
         """Close idle clients, apply soft output limits and changed options; called about
         ten times a second."""
-        if self._resting_until and stopwatch() >= self._resting_until:
-            self._resting_until = 0.0
-            for fd in self._listeners:
-                self._poller.modify(fd, READ)
+        self.reception.look()
         if self._config.maxmemory_clients:
             self._engine.limits.evict()
         timeout = self._config.timeout
@@ -701,35 +544,6 @@ class Reactor:
     @staticmethod
     def _idle(session: Session) -> bool:
         return session.kind == "normal" and session.blocked is None
-
-
-def show_address(address: object) -> str:
-    """``ip:port``, or ``[ip]:port`` for IPv6."""
-    if not isinstance(address, tuple):
-        return str(address)
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def keepalive(sock: socket.socket, seconds: int) -> None:
-    """Probe a silent peer after ``seconds``, then three times at a third of that (0: never)."""
-    if not seconds:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, seconds // 3))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-
-
-def _join_first(unsent: deque[bytes]) -> None:
-    """Make one of the small pieces in front, so that a long queue costs few system calls."""
-    size = 0
-    small: list[bytes] = []
-    while unsent and (size := size + len(unsent[0])) <= SEND:
-        small.append(unsent.popleft())
-    if small:
-        unsent.appendleft(b"".join(small))
 
 
 def _is_no_replica(connection: Connection) -> bool:

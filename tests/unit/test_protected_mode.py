@@ -27,7 +27,7 @@ class Door:
         with socket.create_connection(self._listener.getsockname()) as visitor:
             taken, _ = self._listener.accept()
             before = self.reactor.clients
-            self.reactor._admit(taken, (host, 12345), None)
+            self.reactor.reception.admit(taken, (host, 12345), None)
             if self.reactor.clients > before:
                 return b""
             return visitor.recv(10_000)
