@@ -31,7 +31,6 @@ from .buslinks import BusLimits
 from .disk import FileLock, write_atomically
 from .driver import ClusterDriver
 from .listeners import listen_tcp
-from .loading import LoadFault
 from .reactor import Reactor
 from .slot_jobs import SlotJob, SlotJobs
 
@@ -164,11 +163,7 @@ class ClusterNode:
         return view.amend(view.myself, port=port, bus_port=bus_port, tls_port=self._config.tls_port)
 
     def claim_loaded(self) -> None:
-        """Claim, or begin to import, the slots of keys that were loaded and that are not this node's. Raises LoadFault
-        for keys in a database that a cluster does not have."""
-        most = self._config.cluster_databases
-        if any(database.size for database in self._engine.opened if database.index >= most):
-            raise LoadFault("You can't have keys in a DB different than DB 0 when in Cluster mode")
+        """Claim, or begin to import, the slots of keys that were loaded and that are not this node's."""
         filled = {slot for database in self._engine.opened for slot in database.live}
         orders, said = claims_of(self.machine.view, filled)
         for line in said:

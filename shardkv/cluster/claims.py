@@ -32,10 +32,7 @@ def hear_claims(core: Core, sender: NodeId, header: Header, link: int) -> bool:
     speaks_for = core.view.nodes.get(node.primary) if node.primary is not None else node
     if speaks_for is None:
         return False
-    packed = core.peers[speaks_for.id].packed if speaks_for.id in core.peers else (b"", 0)
-    claimed = packed[1] if packed[0] == header.slots else unpack_bitmap(header.slots)
-    if speaks_for.id in core.peers:
-        core.peers[speaks_for.id].packed = (header.slots, claimed)
+    claimed = unpack_bitmap(header.slots)
     if claimed == speaks_for.slots:
         return True
     if node.is_primary:
@@ -47,7 +44,8 @@ def hear_claims(core: Core, sender: NodeId, header: Header, link: int) -> bool:
 def take_slots(core: Core, claimant: NodeId, epoch: int, claimed: int) -> None:
     """Give a primary the slots it claims wherever its epoch is greater than the owner's, and bear the consequences."""
     before = core.view
-    won = claimed & ~before.nodes[claimant].slots
+    had = before.nodes[claimant].slots
+    won = claimed & ~had if had else claimed
     if core.view.importing and before.me.is_primary:
         won &= ~bitmap_of(before.importing)
     for owner in before.nodes.values() if won & before.assigned else ():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 NodeId: TypeAlias = str
@@ -131,6 +132,7 @@ def pack_bitmap(bitmap: int) -> bytes:
     return bitmap.to_bytes(BITMAP_BYTES, "little")
 
 
+@lru_cache(maxsize=2048)  # every header of a node has the same slots as the one before
 def unpack_bitmap(packed: bytes) -> int:
     """The set of slots in a header. What lies beyond the last slot is cut off."""
     return int.from_bytes(packed[:BITMAP_BYTES], "little")

@@ -54,8 +54,6 @@ class Peer:
     """Who says that it fails, and when that was heard last; the latest stands last."""
     unclaimed: int = 0
     """Slots that the view gives it but its own last header does not: the next claimant may have them."""
-    packed: tuple[bytes, int] = (b"", 0)
-    """The slots of its last header, as they came and as a bitmap."""
     due: float = 0.0
     """When to look after it next (``links.py``)."""
     entry: GossipEntry | None = None

@@ -24,7 +24,8 @@ class Asker:
 
     ``write``: the command (or, for EXEC, one of those queued) has the flag write. ``readonly``: the session said
     READONLY. ``asking``: it said ASKING just before, or the command has that flag (RESTORE-ASKING). ``migrate``: it is
-    MIGRATE, which works on the slots that are on the move. ``shard_channels``: the keys are channels of sharded
+    MIGRATE, which works on the slots that are on the move. ``across``: it works on two databases, and a key that is
+    missing in one says nothing of the other. ``shard_channels``: the keys are channels of sharded
     pub/sub. ``tls``: the client came by TLS, so it is sent to TLS ports.
     """
 
@@ -32,6 +33,7 @@ class Asker:
     readonly: bool = False
     asking: bool = False
     migrate: bool = False
+    across: bool = False
     shard_channels: bool = False
     tls: bool = False
 
@@ -95,6 +97,8 @@ def _while_moving(
         return False, None
     if asker.migrate:
         return True, None
+    if asker.across:
+        return True, ReplyError(_TRYAGAIN)
     absent = 0 if asker.shard_channels else sum(1 for key in keys if missing(key))
     if target is not None and absent:
         if absent < len(keys):

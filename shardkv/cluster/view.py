@@ -167,8 +167,9 @@ class ClusterView:
             if other.slots & slots:
                 nodes[other.id] = replace(other, slots=other.slots & ~slots)
                 size -= not nodes[other.id].slots
-        size += bool(slots) and not nodes[node].slots
-        nodes[node] = replace(nodes[node], slots=nodes[node].slots | slots)
+        had = nodes[node].slots
+        size += bool(slots) and not had
+        nodes[node] = replace(nodes[node], slots=had | slots if had else slots)
         return replace(self, nodes=nodes)._knowing(assigned | slots, size)._settled()
 
     def unassign(self, slots: int) -> ClusterView:

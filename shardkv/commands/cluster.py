@@ -18,7 +18,7 @@ from ..resp.replies import OK, Reply, Verbatim
 from .context import Context
 from .flags import Doc, Flags
 from .grammar import block, flag, integer, maybe, one_of, value
-from .host import ClusterPort
+from .host import ClusterPort, Host
 from .spec import command, container
 
 _ADMIN = Flags.ADMIN | Flags.STALE | Flags.NO_ASYNC_LOADING
@@ -216,11 +216,11 @@ def cluster_keyslot(ctx: Context, key: bytes) -> Reply:
 
 @command("CLUSTER COUNTKEYSINSLOT", integer("slot"), flags=_STALE, group="cluster", since="3.0.0")
 def cluster_countkeysinslot(ctx: Context, slot: int) -> Reply:
-    """Returns the number of keys in a hash slot."""
+    """Returns the number of keys of the current database in a hash slot."""
     cluster_port(ctx)
     if not 0 <= slot < SLOTS:
         raise ReplyError("ERR Invalid slot")
-    return ctx.database(0).count_in_slot(slot)
+    return ctx.db.count_in_slot(slot)
 
 
 @command(
@@ -234,11 +234,16 @@ def cluster_countkeysinslot(ctx: Context, slot: int) -> Reply:
     tips=("nondeterministic_output",),
 )
 def cluster_getkeysinslot(ctx: Context, slot: int, count: int) -> Reply:
-    """Returns some of the keys in a hash slot."""
+    """Returns some of the keys of the current database in a hash slot."""
     cluster_port(ctx)
     if not 0 <= slot < SLOTS or count < 0:
         raise ReplyError("ERR Invalid slot or number of keys")
-    return ctx.database(0).keys_in_slot(slot, count)
+    return ctx.db.keys_in_slot(slot, count)
+
+
+def count_in_slot(host: Host, slot: int) -> int:
+    """How many keys of a slot all databases hold."""
+    return sum(database.count_in_slot(slot) for database in host.databases if database is not None)
 
 
 # ---- changes of slots
@@ -335,7 +340,7 @@ def cluster_setslot(ctx: Context, words: list[bytes]) -> Reply:
             return _order(ctx, orders.SetSlotImporting(slot, node))
         if action == b"MIGRATING":
             return _order(ctx, orders.SetSlotMigrating(slot, node))
-        return _order(ctx, orders.SetSlotNode(slot, node, ctx.database(0).count_in_slot(slot)))
+        return _order(ctx, orders.SetSlotNode(slot, node, count_in_slot(ctx.host, slot)))
     if len(words) == 4 and action == b"STABLE":
         return _order(ctx, orders.SetSlotStable(slot))
     raise ReplyError("ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP")

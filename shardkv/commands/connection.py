@@ -52,6 +52,12 @@ def mode_of(host: Host) -> str:
     return "standalone" if host.cluster is None else "cluster"
 
 
+def has_one_database(host: Host) -> bool:
+    """Whether this is a node of a cluster as Redis's are: with more databases (``cluster-databases``) a node speaks of
+    those that it has not as a server alone does."""
+    return host.cluster is not None and len(host.databases) == 1
+
+
 def _authenticate(ctx: Context, name: bytes, password: bytes) -> None:
     """Let the client in as ``name``. Raises ReplyError."""
     if not ctx.host.access.log_in(ctx.session, name, password):
@@ -176,7 +182,7 @@ def _protocol(word: bytes) -> bool:
 def select(ctx: Context, word: bytes) -> Simple:
     """Changes the database that the connection uses."""
     index = database_index(word)
-    if ctx.host.cluster is not None and index != 0:
+    if has_one_database(ctx.host) and index != 0:
         raise ReplyError("ERR SELECT is not allowed in cluster mode")
     ctx.session.db = ctx.db = ctx.database(index)
     return OK

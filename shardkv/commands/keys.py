@@ -14,6 +14,7 @@ from ..keyspace.slots import key_slot
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Simple
 from ..values.kinds import copied, type_name
+from .connection import has_one_database
 from .context import Context
 from .flags import CHANGE, READ, Flags, KeyUse
 from .grammar import flag, integer, key, maybe
@@ -252,9 +253,9 @@ def _copy_options(ctx: Context, words: list[bytes]) -> tuple[Database, bool]:
         elif token == b"DB" and at + 1 < end:
             at += 1
             index = _int32(words[at])
-            target = ctx.database(index)
-            if ctx.host.cluster is not None and index:
+            if has_one_database(ctx.host) and 0 < index < ctx.host.config.databases:
                 raise ReplyError("ERR Copying to another database is not allowed in cluster mode")
+            target = ctx.database(index)
         else:
             raise SyntaxFault
         at += 1
@@ -268,12 +269,12 @@ def _copy_options(ctx: Context, words: list[bytes]) -> tuple[Database, bool]:
     flags=Flags.WRITE | Flags.FAST,
     group="generic",
     since="1.0.0",
-    raw=True,  # a cluster refuses it whatever the number is
+    raw=True,  # a cluster of one database refuses it whatever the number is
 )
 def move(ctx: Context, words: list[bytes]) -> int:
     """Moves a key to another database, unless it has such a key already."""
     _, name, number = words
-    if ctx.host.cluster is not None:
+    if has_one_database(ctx.host):
         raise ReplyError("ERR MOVE is not allowed in cluster mode")
     here = ctx.db
     target = ctx.database(_int32(number))

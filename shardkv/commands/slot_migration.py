@@ -15,7 +15,7 @@ from ..errors import ReplyError, SyntaxFault
 from ..keyspace.slots import key_slot
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Reply
-from .cluster import cluster_port
+from .cluster import cluster_port, count_in_slot
 from .context import Context
 from .flags import Flags
 from .grammar import block, flag, integer, maybe, one_of, value
@@ -221,9 +221,10 @@ def cluster_slot_stats(ctx: Context, words: list[bytes]) -> Reply:
         limit, descending = _order(words)
         owned = [slot for first, last in ranges_of(mine) for slot in range(first, last + 1)]
         sign = -1 if descending else 1
-        owned.sort(key=lambda slot: (sign * ctx.database(0).count_in_slot(slot), slot))
+        owned.sort(key=lambda slot: (sign * count_in_slot(ctx.host, slot), slot))
         return [_stats(ctx, slot) for slot in owned[:limit]]
-    raise ReplyError("ERR unknown subcommand or wrong number of arguments for 'SLOT-STATS'. Try CLUSTER HELP.")
+    said = words[1].decode("utf-8", "backslashreplace")[:128]
+    raise ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{said}'. Try CLUSTER HELP.")
 
 
 def _order(words: list[bytes]) -> tuple[int, bool]:
@@ -253,4 +254,4 @@ def _order(words: list[bytes]) -> tuple[int, bool]:
 
 
 def _stats(ctx: Context, slot: int) -> Reply:
-    return [slot, {b"key-count": ctx.database(0).count_in_slot(slot)}]
+    return [slot, {b"key-count": count_in_slot(ctx.host, slot)}]

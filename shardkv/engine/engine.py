@@ -70,7 +70,8 @@ class Engine:
         self.stopwatch = stopwatch
         self.cluster: ClusterPort | None = None
         self.served = bytearray(b"\x01" * SLOT_COUNT)
-        self.databases: list[Database | None] = [None] * config.databases
+        count = config.cluster_databases if config.cluster_enabled else config.databases
+        self.databases: list[Database | None] = [None] * count
         self.opened: list[Database] = []  #: those that have been used
         self.sessions: dict[int, Session] = {}
         self.next_session = 1
@@ -499,7 +500,7 @@ class Engine:
                 return None
             if not self.leaving:
                 return None
-        refusal = None if self.cluster is None else redirect(self, session, command, keys)
+        refusal = None if self.cluster is None else redirect(self, session, command, keys, words)
         if refusal is not None or not self.leaving or (session.queue is not None and command.name != "exec"):
             return refusal
         return POSTPONED if may_write(session, command) and self.leaving.touched_by(session, keys) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..cluster.routing import Asker, refuse_waiting, route
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-def redirect(engine: Engine, session: Session, command: Command, keys: list[bytes]) -> ReplyError | None:
+def redirect(
+    engine: Engine, session: Session, command: Command, keys: list[bytes], words: Sequence[bytes] = ()
+) -> ReplyError | None:
     """The full decision for keys whose slot the served table does not settle."""
     assert engine.cluster is not None
     machine = engine.cluster.machine
@@ -29,6 +32,7 @@ def redirect(engine: Engine, session: Session, command: Command, keys: list[byte
         readonly=session.readonly,
         asking=session.asking or bool(command.flags & Flags.ASKING),
         migrate=command.name == "migrate",
+        across=command.name == "move" or (command.name == "copy" and any(word.upper() == b"DB" for word in words[3:])),
         shard_channels=command.name in ("ssubscribe", "sunsubscribe", "spublish"),
         tls=session.secure,
     )

@@ -159,9 +159,8 @@ class Cluster(Table, title="cluster"):
     cluster_databases = Option(
         Integer(1, INT_MAX),
         1,
-        "How many databases a cluster has.",
+        "How many databases a cluster has, numbered from 0, each with keys in all slots.",
         mutable=IMMUTABLE,
-        awaits="more than one database in a cluster",
     )
     cluster_slot_stats_enabled = Option(
         Flag(),
