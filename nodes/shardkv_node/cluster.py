@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from socket import socket
@@ -28,9 +28,11 @@ from shardkv.errors import ReplyError
 from . import clock
 from .bus import Bus
 from .buslinks import BusLimits
-from .disk import FileLock, write_atomically
+from .disk import FileLock
 from .driver import ClusterDriver
+from .dropping import Dropping
 from .listeners import listen_tcp
+from .nodes_file import NodesFile
 from .reactor import Reactor
 from .slot_jobs import SlotJob, SlotJobs
 
@@ -70,6 +72,9 @@ class ClusterNode:
         self.machine: ClusterMachine
         self.bus: Bus
         self.driver: ClusterDriver
+        self._file = NodesFile(self._path, log, self._lasts)
+        self._awaiting: list[Callable[[], None]] = []
+        self._hurry = trio.Event()
 
     # ---- start and stop
 
@@ -115,7 +120,7 @@ class ClusterNode:
         self.driver = ClusterDriver(
             self.machine,
             self.bus,
-            persist=self._persist,
+            records=self._file,
             route=self._route,
             follow=self._follow,
             pause_writes=self._pause_writes,
@@ -125,6 +130,7 @@ class ClusterNode:
             clock=self._clock,
         )
         self._jobs = SlotJobs(self, self._engine, self._log)
+        self._dropping = Dropping(self._engine, self.hide)
         self._engine.cluster = self
         self._engine.refresh_calm()
         self._engine.leaving.route(bytes(len(self._engine.served)))
@@ -176,17 +182,24 @@ class ClusterNode:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve the bus and the machine's deadlines until cancelled."""
         async with trio.open_nursery() as nursery:
+            await nursery.start(self._file.run)
             await nursery.start(self.bus.run, self._listening)
             self.driver.submit(self._progress())
             nursery.start_soon(self.driver.run)
             nursery.start_soon(self._tell_progress)
             nursery.start_soon(self._jobs.run)
+            nursery.start_soon(self._dropping.run)
             task_status.started()
 
     async def _tell_progress(self) -> None:
         """Keep the machine informed of how this node's data stand."""
         while True:
-            await trio.sleep(HURRIED_SECONDS if self.machine.hurried else PROGRESS_SECONDS)
+            if self.machine.hurried:
+                await trio.sleep(HURRIED_SECONDS)
+            else:
+                self._hurry = trio.Event()
+                with trio.move_on_after(PROGRESS_SECONDS):
+                    await self._hurry.wait()
             self.driver.submit(self._progress())
             if self.machine.view.state == "ok":
                 self._renew_lease()
@@ -195,31 +208,31 @@ class ClusterNode:
 
     def close(self) -> None:
         """Write nodes.conf a last time and give the lock back."""
-        try:
-            self._write(self.machine.view)
-        except OSError as error:
-            self._log("warning", f"Could not save the cluster configuration: {error.strerror}")
+        self._file.write(self.machine.view, urgent=True)
         self._lock.release()
 
     # ---- what the machine wants done
 
     def _deliver(self, event: Any) -> None:
         self.driver.submit(event)
+        if self.machine.hurried:
+            self._hurry.set()
         self._reactor.flush_woken()
 
-    def _persist(self, view: ClusterView) -> None:
-        """Called again and again while the node runs: one that cannot keep a promise (a vote, an epoch) must not go
-        on."""
-        try:
-            self._write(view)
-        except OSError as error:
-            self._log("warning", f"Fatal: can't update cluster config file {self._path}: {error.strerror}")
-            os._exit(1)
-
-    def _write(self, view: ClusterView) -> None:
-        write_atomically(self._path, nodesconf.dump(view).encode("utf-8", "surrogateescape"))
+    def _lasts(self) -> None:
+        """A view is on disk: what has waited for it goes on. First those who gave an order: one that makes this node a
+        replica closes the connections of all who wait."""
+        if self._awaiting and self.driver.lasting:
+            awaiting, self._awaiting = self._awaiting, []
+            for told in awaiting:
+                told()
+        self.driver.lasts()
+        self._reactor.flush_woken()
 
     def _route(self, view: ClusterView) -> None:
+        if self._dropping.slots and view.me.is_primary:
+            back = view.me.slots
+            self._dropping.finish([s for s in self._dropping.slots if back >> s & 1 or s in view.importing])
         self._engine.leaving.route(served_bitmap(view))
         self._engine.replica_reads.route(readable_bitmap(view))
         # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
@@ -232,6 +245,7 @@ class ClusterNode:
         if primary is None:
             replication.lead()
             return
+        self._dropping.give_up()  # what its primary has is all that will be left
         node = self.machine.view.nodes[primary]
         address = (node.ip, node.port or node.tls_port)
         if node.ip and replication.address != address:
@@ -266,7 +280,23 @@ class ClusterNode:
         return Progress(replication.history.offset, keys, replication.silence, replication.linked, loading)
 
     def _drop_slots(self, slots: tuple[int, ...]) -> None:
-        self._engine.drop_slots(slots)
+        self._dropping.begin(slots)
+
+    @property
+    def tls(self) -> Tls | None:
+        """What other nodes' ports for clients are dialled by, if nodes speak TLS with each other."""
+        return self._tls if self._config.tls_cluster or self._config.tls_replication else None
+
+    def finish_dropping(self, slots: Iterable[int]) -> None:
+        """What is left of keys that were another node's goes now: the slots are about to be used again."""
+        self._dropping.finish(slots)
+
+    def hide(self) -> None:
+        """Let walks pass by the keys that are not this node's any more, or not yet."""
+        hidden = self._engine.hidden
+        hidden.clear()
+        hidden.update(dict.fromkeys(self._jobs.arriving, False))
+        hidden.update(dict.fromkeys(self._dropping.slots, True))
 
     def _publish(self, channel: bytes, payload: bytes, sharded: bool) -> None:
         self._engine.deliver(channel, payload, sharded)
@@ -306,9 +336,26 @@ class ClusterNode:
         """Carry out a CLUSTER command that changes something; its reply."""
         was_replica = self.machine.view.me.is_replica
         reply = self.driver.order(order)
+        self._reactor.hasten()  # messages are to be sent, and nodes.conf is to be written
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
+            self._file.settle()  # it follows nobody from now on
             self._engine.empty()  # its keys were another node's
         return reply
+
+    @property
+    def lasting(self) -> bool:
+        """See ``ClusterPort``, as for the next two."""
+        return self.driver.lasting
+
+    def when_lasting(self, told: Callable[[], None]) -> None:
+        self._awaiting.append(told)
+
+    def settle(self) -> None:
+        self._file.settle()
+
+    def hurry(self, on: bool) -> None:
+        """Whether there is so much to do beside clients that nobody should wait for their next request."""
+        self._reactor.hurried = on
 
     def flush_woken(self) -> None:
         """Send what clients get by what a task has done."""

@@ -2,6 +2,10 @@
 
 Everything here happens in one trio thread, so there are no locks; but an effect may cause an event (a full queue, an
 order from within), so events that come while effects are performed wait until those are done.
+
+The disk is not waited for: while a view that binds this node is on its way there, whatever would tell others of it is
+held, in order, and events go on being handled. What others may know before the disk does goes at once: a route that
+takes nothing over, a pause, a deletion, a line for the log.
 """
 
 from __future__ import annotations
@@ -61,19 +65,28 @@ class Links(Protocol):
         """Queues a message."""
 
 
-class ClusterDriver:
-    """One machine and the world it acts on. Each callable performs the effect of its name, at once and without waiting.
+class Records(Protocol):
+    """Where views are made to last. A node that can't keep its promises (a vote, an epoch) must not go on, so what a
+    write raises is not caught here."""
 
-    ``persist`` returns when the view is on disk; what it raises is not caught here, because a node that can't keep its
-    promises (a vote, an epoch) must not go on.
-    """
+    @property
+    def written(self) -> int:
+        """The number of the last view on disk. Whoever raises it calls ``ClusterDriver.lasts`` then."""
+
+    def write(self, view: ClusterView, *, urgent: bool) -> int:
+        """Write a view, soon or as soon as can be; its number."""
+
+
+class ClusterDriver:
+    """One machine and the world it acts on. Each callable performs the effect of its name, at once and without
+    waiting."""
 
     def __init__(
         self,
         machine: Machine,
         bus: Links,
         *,
-        persist: Callable[[ClusterView], None],
+        records: Records,
         route: Callable[[ClusterView], None],
         follow: Callable[[NodeId | None], None],
         pause_writes: Callable[[float], None],
@@ -86,7 +99,7 @@ class ClusterDriver:
         jumping."""
         self._machine = machine
         self._bus = bus
-        self._persist = persist
+        self._records = records
         self._route = route
         self._follow = follow
         self._pause_writes = pause_writes
@@ -95,6 +108,10 @@ class ClusterDriver:
         self._log = log
         self._clock = clock
         self._events: deque[Event] = deque()
+        self._held: deque[tuple[int, Effect]] = deque()  #: each with the number of the view that it waits for
+        self._awaited = 0
+        self._route_due: ClusterView | None = None  #: of the last route; one before it is out of date
+        self._served = 0  #: the slots of this node by the last route that was performed
         self._busy = False
         self._tickets = 0
         self._woken = trio.Event()
@@ -116,17 +133,29 @@ class ClusterDriver:
         From within an effect it only queues the event, and returns nothing.
         """
         self._events.append(event)
-        if self._busy:
-            return []
+        return [] if self._busy else self._work()
+
+    @property
+    def lasting(self) -> bool:
+        """Whether all that binds this node is on disk."""
+        return self._records.written >= self._awaited
+
+    def lasts(self) -> None:
+        """A view is on disk: perform what has waited for it. Not for use from within an effect."""
+        if not self._busy:  # else it was written at once, and nothing waits
+            self._work()
+
+    def _work(self) -> list[Answer]:
         answers: list[Answer] = []
         self._busy = True
         try:
+            self._release()
             while self._events:
                 for effect in self._machine.handle(self._events.popleft(), self._clock()):
                     if isinstance(effect, Answer):
                         answers.append(effect)
                     else:
-                        self._perform(effect)
+                        self._take(effect)
         finally:
             self._busy = False
         if self._machine.deadline < self._sleeps_until:
@@ -142,18 +171,42 @@ class ClusterDriver:
                 return answer.reply
         raise AssertionError(f"no answer to {order!r:.200}")
 
+    def _release(self) -> None:
+        while self._held and self._held[0][0] <= self._records.written:
+            self._perform(self._held.popleft()[1])
+
+    def _take(self, effect: Effect) -> None:
+        """Perform an effect, or hold it until what it relies on is on disk."""
+        match effect:
+            case Persist(view, awaited):
+                number = self._records.write(view, urgent=awaited)
+                if awaited:
+                    self._awaited = number
+            case PauseWrites() | DropSlots() | Deliver() | Log():
+                self._perform(effect)
+            case Route(view) if not view.me.slots & ~self._served:
+                self._route_due = view
+                self._perform(effect)
+            case _:
+                if isinstance(effect, Route):
+                    self._route_due = effect.view
+                if self._held or not self.lasting:
+                    self._held.append((self._awaited, effect))
+                else:
+                    self._perform(effect)
+
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Send(link, message):
                 self._bus.send(link, message)
-            case Persist(view):
-                self._persist(view)
             case Connect():
                 self._bus.connect(effect)
             case Disconnect(link):
                 self._bus.disconnect(link)
             case Route(view):
-                self._route(view)
+                if view is self._route_due:
+                    self._served = view.me.slots
+                    self._route(view)
             case Follow(primary):
                 self._follow(primary)
             case PauseWrites(seconds):

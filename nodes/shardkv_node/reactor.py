@@ -70,6 +70,8 @@ class Reactor:
         self._stream = engine.replication.history.stream.pieces  #: what replicas have not been sent yet
         self._answered: list[Connection] = []
         self._commit: Callable[[], None] | None = None
+        self._patience = WAIT_SECONDS
+        self.hurried = False  #: another task has a lot to do: see ``hasten``
         self._unswept: list[Connection] = []
         self._portion = SWEPT_LEAST
 
@@ -84,6 +86,10 @@ class Reactor:
         """Call ``commit`` at the end of each round, before its replies leave: what they promise is made to last. None:
         they promise nothing."""
         self._commit = commit
+
+    def hasten(self) -> None:
+        """Another task has been given something to do by a request: no round waits for clients before its turn."""
+        self._patience = 0.0
 
     def close_all(self) -> None:
         """Send what can be sent at once and close every connection."""
@@ -108,6 +114,7 @@ class Reactor:
             else:
                 with trio.move_on_after(max(0.0, (deadline - unix_ms()) / 1000)):
                     await trio.lowlevel.wait_readable(self._poller.fileno())
+            self._patience = 0.0 if self.hurried else WAIT_SECONDS
             self._rounds()
             if engine.deadline is not None and unix_ms() >= engine.deadline:
                 self.tick()
@@ -125,7 +132,6 @@ class Reactor:
             ready = poll(0.0 if self._postponed else wait)
             if not (ready or self._postponed):
                 return
-            wait = WAIT_SECONDS
             self._engine.begin(unix_ms())
             for fd, bits in ready:
                 connection = self._connections.get(fd)
@@ -146,6 +152,7 @@ class Reactor:
             if self._postponed:
                 self._take_turn()
             self._end_round()
+            wait = self._patience
             if stopwatch() >= until:
                 return
 

@@ -64,6 +64,7 @@ class Shipping:
     def ship(self, shipment: Shipment, landed: Landed) -> None:
         """Send it; ``landed`` is called once, when it is known how it went."""
         self._orders.send_nowait((shipment, landed))
+        self._reactor.hasten()
 
     async def run(self) -> None:
         """Serve until cancelled."""

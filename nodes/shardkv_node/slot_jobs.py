@@ -31,6 +31,7 @@ from . import clock
 
 if TYPE_CHECKING:
     from .cluster import ClusterNode
+    from .tls import Stream
 
 #: Keys of one message to the target; clients are served between two.
 BATCH: Final = 100
@@ -149,6 +150,17 @@ class SlotJobs:
             engine.sinks.append(self._propagated)
         elif not wanted and self._propagated in engine.sinks:
             engine.sinks.remove(self._propagated)
+        self._node.hide()
+        self._node.hurry(wanted)
+
+    @property
+    def arriving(self) -> list[int]:
+        """The slots that are being imported, or were and are still to be emptied."""
+        coming = 0
+        for job in self.jobs:
+            if job.operation == "IMPORT" and job.session is not None and job.state != "success":
+                coming |= job.slots
+        return list(slots_of(coming))
 
     def _propagated(self, database: Database | None, words: list[bytes]) -> None:
         """A change: note the keys of slots on their way; a flush fails the migrations."""
@@ -179,17 +191,25 @@ class SlotJobs:
         """One migration from here, from its beginning to its end."""
         with job.scope:
             try:
-                node = self._node.machine.view.nodes[job.target]
-                with trio.fail_after(ANSWER_SECONDS):
-                    source = self._engine.config.bind_source_addr or None
-                    stream = await trio.open_tcp_stream(node.ip, node.port or node.tls_port, local_address=source)
-                async with stream:
+                async with await self._dial(job) as stream:
                     await self._transfer(job, _Target(stream))
             except (JobFault, KeyError) as fault:
                 self._fail(job, str(fault))
             except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
                 self._fail(job, f"Connection to the target: {str(error) or type(error).__name__}")
         self._listen()
+
+    async def _dial(self, job: SlotJob) -> Stream:
+        """A connection to the target. Raises KeyError if it is gone, OSError and trio's errors."""
+        node, tls = self._node.machine.view.nodes[job.target], self._node.tls
+        secure = tls is not None and bool(node.tls_port)
+        with trio.fail_after(ANSWER_SECONDS):
+            port = node.tls_port if secure else node.port or node.tls_port
+            source = self._engine.config.bind_source_addr or None
+            connection = await trio.open_tcp_stream(node.ip, port, local_address=source)
+        way = " by TLS" if secure else ""
+        self._log("notice", f"Slot migration {job.name} to {node.ip}:{port}{way} begins")
+        return tls.dialled(connection) if tls is not None and secure else connection
 
     async def _transfer(self, job: SlotJob, target: _Target) -> None:
         config = self._engine.config
@@ -242,7 +262,7 @@ class SlotJobs:
 
     async def _hand_over(self, job: SlotJob, target: _Target) -> None:
         """The short pause: the last changes, and the slots are the target's."""
-        engine, slots = self._engine, slots_of(job.slots)
+        engine, slots, began = self._engine, slots_of(job.slots), trio.current_time()
         job.enter("failover-paused")
         engine.leaving.shut(slots)
         engine.refresh_calm()
@@ -257,6 +277,8 @@ class SlotJobs:
             engine.leaving.open(slots)
             engine.refresh_calm()
             self._node.flush_woken()
+            waited = 1000 * (trio.current_time() - began)
+            self._log("notice", f"Slot migration {job.name}: writes to its slots waited for {waited:.1f} ms")
 
     async def _take(self, job: SlotJob, target: _Target) -> None:
         try:
@@ -286,8 +308,10 @@ class SlotJobs:
         if any(job.slots & slots for job in self.jobs if not job.over):
             raise ReplyError("ERR these slots are on their way already")
         self._engine.drop_slots(slots_of(slots))  # what an attempt before has left
+        self._node.finish_dropping(slots_of(slots))
         job = self._job("IMPORT", slots, source, view.myself, "receiving-snapshot", name)
         job.session = session
+        self._node.hide()
 
     def import_of(self, session: Session) -> SlotJob:
         """The import that a session has begun. Raises ReplyError."""
@@ -319,7 +343,7 @@ class SlotJobs:
 class _Target:
     """The connection to a target: one request, one answer."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._reader = Reader(replyError=TargetError)
 
@@ -331,6 +355,6 @@ class _Target:
                 data = await self._stream.receive_some(65536)
                 if not data:
                     raise OSError("closed by the target")
-                self._reader.feed(data)
+                self._reader.feed(bytes(data))
         if isinstance(reply, TargetError):
             raise JobFault(f"The target answered: {reply}")

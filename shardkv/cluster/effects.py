@@ -16,7 +16,9 @@ on which the question came, and only the node that dialled a link sends question
     Queue the message on the link and never wait for it. A link that is gone drops it; one whose queue is full is closed
     and reported by ``LinkLost``. The same message object may go to many links in a row (a broadcast): encode it once.
 ``Persist``
-    Write nodes.conf (``nodesconf.dump(view)``) atomically, with fsync, before any effect that follows is performed.
+    Write nodes.conf (``nodesconf.dump(view)``) atomically, with fsync. If ``awaited``, what follows relies on it: it is
+    on disk before anything else leaves this node, be it by a later event; routes that take nothing over, logs, pauses
+    and deletions alone may go before. Otherwise it is hearsay, which a crash may make us forget: soon is enough.
 ``Route``
     Serve clients by this view from now on.
 ``Follow``
@@ -52,9 +54,10 @@ Level: TypeAlias = Literal["debug", "verbose", "notice", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """To disk before any effect that follows."""
+    """To disk; before any effect that follows if ``awaited``."""
 
     view: ClusterView
+    awaited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ the table.
 Three kinds of memory:
 
 - ``view``: what is believed of the cluster, an immutable value (``view.py``). ``Persist(view)`` stands before every
-  other effect of the event that changed it, so nothing is promised on the bus that a crash could make us forget.
+  other effect of the event that changed it, so nothing is promised on the bus that a crash could make us forget; it
+  says whether anything is (``ClusterView.promises_beyond``).
 - ``peers``: when each node was last heard, its link (``peers.py``). Gone with the process.
 - ``settings``: replaced whole by ``Reconfigured``.
 
@@ -206,7 +207,7 @@ class ClusterMachine:
             return effects
         first: list[Effect] = []
         if starting or view.differs_durably(before):
-            first = [Persist(view), Route(view)]
+            first = [Persist(view, starting or view.promises_beyond(before)), Route(view)]
         elif view.state != before.state:
             first = [Route(view)]
         if starting and view.me.primary is not None:

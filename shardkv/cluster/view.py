@@ -239,6 +239,17 @@ class ClusterView:
             *((node, None) for node in there if node.id not in self.nodes),
         ]
 
+    def promises_beyond(self, other: ClusterView) -> bool:
+        """Whether it binds this node to something that ``other`` does not: a vote, an epoch, slots, a role, keys on
+        their way. The rest is hearsay, or a loss, and others know better if a crash makes us forget it."""
+        me, before = self.me, other.me
+        return (
+            self.last_vote_epoch != other.last_vote_epoch
+            or (me.id, me.primary, me.config_epoch) != (before.id, before.primary, before.config_epoch)
+            or bool(me.slots & ~before.slots)
+            or any(other.migrating.get(slot) != node for slot, node in self.migrating.items())
+        )
+
     def check(self) -> None:
         """Assert what must hold of every view."""
         seen = 0

@@ -37,7 +37,27 @@ def cluster_port(ctx: Context) -> ClusterPort:
 
 
 def _order(ctx: Context, order: Any) -> Reply:
-    return cluster_port(ctx).order(order)
+    return lasting(ctx, cluster_port(ctx).order(order))
+
+
+def lasting(ctx: Context, reply: Reply) -> Reply:
+    """The reply, as soon as what it says is on disk; others are served meanwhile."""
+    port = cluster_port(ctx)
+    if port.lasting or isinstance(reply, ReplyError):
+        return reply
+    if ctx.inside:
+        port.settle()
+        return reply
+    session = ctx.session
+    pending = ctx.block((), None, lambda ctx: None, reply)
+    blocked = session.blocked
+
+    def told() -> None:
+        if session.blocked is blocked is not None:
+            ctx.host.unblock(session, reply)
+
+    port.when_lasting(told)
+    return pending
 
 
 def _empty(ctx: Context) -> bool:
@@ -220,7 +240,7 @@ def cluster_countkeysinslot(ctx: Context, slot: int) -> Reply:
     cluster_port(ctx)
     if not 0 <= slot < SLOTS:
         raise ReplyError("ERR Invalid slot")
-    return ctx.db.count_in_slot(slot)
+    return 0 if ctx.db.hidden.get(slot) else ctx.db.count_in_slot(slot)
 
 
 @command(
@@ -238,7 +258,7 @@ def cluster_getkeysinslot(ctx: Context, slot: int, count: int) -> Reply:
     cluster_port(ctx)
     if not 0 <= slot < SLOTS or count < 0:
         raise ReplyError("ERR Invalid slot or number of keys")
-    return ctx.db.keys_in_slot(slot, count)
+    return [] if ctx.db.hidden.get(slot) else ctx.db.keys_in_slot(slot, count)
 
 
 def count_in_slot(host: Host, slot: int) -> int:
@@ -331,7 +351,7 @@ def cluster_flushslots(ctx: Context) -> Reply:
 )
 def cluster_setslot(ctx: Context, words: list[bytes]) -> Reply:
     """Binds a hash slot to a node, or opens and closes it for a migration."""
-    cluster_port(ctx)
+    port = cluster_port(ctx)
     slot = orders.slot_number(words[2])
     action = words[3].upper()
     if len(words) == 5 and action in (b"IMPORTING", b"MIGRATING", b"NODE"):
@@ -339,7 +359,8 @@ def cluster_setslot(ctx: Context, words: list[bytes]) -> Reply:
         if action == b"IMPORTING":
             return _order(ctx, orders.SetSlotImporting(slot, node))
         if action == b"MIGRATING":
-            return _order(ctx, orders.SetSlotMigrating(slot, node))
+            # MIGRATE waits before it deletes a key; a mark that is lost sooner is a move that has not begun.
+            return port.order(orders.SetSlotMigrating(slot, node))
         return _order(ctx, orders.SetSlotNode(slot, node, count_in_slot(ctx.host, slot)))
     if len(words) == 4 and action == b"STABLE":
         return _order(ctx, orders.SetSlotStable(slot))

@@ -165,6 +165,16 @@ class ClusterPort(Protocol):
     def order(self, order: Any) -> Any:
         """Carry out a CLUSTER command that changes something; its reply (a ReplyError instance when refused)."""
 
+    @property
+    def lasting(self) -> bool:
+        """Whether all that binds this node is on disk."""
+
+    def when_lasting(self, told: Callable[[], None]) -> None:
+        """Call back once it is."""
+
+    def settle(self) -> None:
+        """Make it last now, while all others wait."""
+
     def migrate_slots(self, groups: list[tuple[int, str]]) -> None:
         """Begin atomic migrations: sets of slots with the nodes that get them. Raises ReplyError, and begins none."""
 

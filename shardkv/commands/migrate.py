@@ -179,6 +179,11 @@ def _send_off(ctx: Context, shipment: Shipment, wish: _Wish) -> Reply:
     blocked: Blocked | None = session.blocked
 
     def landed(outcome: Outcome) -> None:
+        port = ctx.host.cluster
+        if port is not None and not port.lasting:
+            # That the slot is open must be on disk, for without the mark the keys would seem never to have been.
+            port.when_lasting(lambda: landed(outcome))
+            return
         ctx.host.landed(db, shipment.keys)
         answer = ctx.host.apart(db, words, lambda ctx: _settle(ctx, shipment, wish, outcome))
         if session.blocked is blocked and blocked is not None:

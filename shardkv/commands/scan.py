@@ -54,7 +54,7 @@ def keys(ctx: Context, text: bytes) -> list[bytes]:
     slot = pattern_slot(text)
     if slot is None:
         return glob_keys(db, matches or _any)
-    names = db.keys_in_slot(slot, db.count_in_slot(slot))
+    names = [] if slot in db.hidden else db.keys_in_slot(slot, db.count_in_slot(slot))
     return [name for name in names if (matches is None or matches(name)) and not db.expired(name, slot)]
 
 

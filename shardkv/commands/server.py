@@ -25,7 +25,7 @@ _FLUSH_TYPE = maybe(one_of("flush-type", flag("ASYNC"), flag("SYNC")))
 )
 def dbsize(ctx: Context) -> int:
     """Returns how many keys the database holds, those included that have expired and are not deleted yet."""
-    return ctx.db.size
+    return ctx.db.shown
 
 
 @command(

@@ -1,6 +1,6 @@
 """Atomic slot migration, as Valkey 9 has it: CLUSTER MIGRATESLOTS at the source, and what it says to the target.
 
-The work is the node's (``shardkv_node.slot_export`` and ``slot_import``); here are the words. SYNCSLOTS is for nodes
+The work is the node's (``shardkv_node.slot_jobs``); here are the words. SYNCSLOTS is for nodes
 among themselves: ``BEGIN name source slots...`` empties the slots and takes keys for them, ``RESTORE key ttl payload
 ...`` and ``DEL key ...`` bring what they hold, ``TAKE`` makes the sender's slots this node's, under a new epoch.
 """
@@ -15,7 +15,7 @@ from ..errors import ReplyError, SyntaxFault
 from ..keyspace.slots import key_slot
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Reply
-from .cluster import cluster_port, count_in_slot
+from .cluster import cluster_port, count_in_slot, lasting
 from .context import Context
 from .flags import Flags
 from .grammar import block, flag, integer, maybe, one_of, value
@@ -160,6 +160,7 @@ def cluster_syncslots(ctx: Context, words: list[bytes]) -> Reply:
                 _inside(ctx, rest[at], [b"DEL", rest[at + 1]])
     elif word == b"TAKE" and not rest:
         port.take_slots(job)
+        return lasting(ctx, OK)
     else:
         raise SyntaxFault
     return OK

@@ -14,6 +14,7 @@ set anew whenever one of the things that they summarise changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
@@ -70,6 +71,7 @@ class Engine:
         self.stopwatch = stopwatch
         self.cluster: ClusterPort | None = None
         self.served = bytearray(b"\x01" * SLOT_COUNT)
+        self.hidden: dict[int, bool] = {}  #: slots with keys that are not this node's; see ``Database``
         count = config.cluster_databases if config.cluster_enabled else config.databases
         self.databases: list[Database | None] = [None] * count
         self.opened: list[Database] = []  #: those that have been used
@@ -171,7 +173,7 @@ class Engine:
             raise ReplyError("ERR DB index is out of range")
         database = self.databases[index]
         if database is None:
-            database = self.databases[index] = Database(index, self.served)
+            database = self.databases[index] = Database(index, self.served, self.hidden)
             database.attended = self._attended
             self.opened.append(database)
             self.memory.adopt(database)
@@ -230,12 +232,17 @@ class Engine:
         if now >= self.lease and self.cluster is not None:
             self.cluster.lease_over()  # a process that was stopped for a while must not serve before it knows more
 
-    def drop_slots(self, slots: Iterable[int]) -> None:
-        """Delete the keys of slots that belong to another node now, with all consequences."""
+    def holds(self, slot: int) -> bool:
+        """Whether there are keys of a slot in any database."""
+        return any(database.values[slot] for database in self.opened)
+
+    def drop_slots(self, slots: Iterable[int], most: int | None = None) -> None:
+        """Delete the keys of slots that belong to another node now, with all consequences; ``most`` a slot and
+        database."""
 
         def drop(ctx: Context) -> None:
             for slot in slots:
-                for key in list(ctx.db.values[slot]):
+                for key in list(islice(ctx.db.values[slot], most)):
                     if ctx.delete(key):
                         ctx.replicate(b"DEL", key)
 

@@ -188,9 +188,9 @@ def _cluster(engine: Engine, facts: Facts) -> Fields:
 
 def _keyspace(engine: Engine, facts: Facts) -> Fields:
     for index, database in enumerate(engine.databases):
-        if database is not None and database.size:
+        if database is not None and database.shown:
             average = round(engine.expiring.cycles[index].average_ttl)
-            yield f"db{index}", f"keys={database.size},expires={database.expiring},avg_ttl={average},subexpiry=0"
+            yield f"db{index}", f"keys={database.shown},expires={database.expiring},avg_ttl={average},subexpiry=0"
 
 
 #: All sections in their order.

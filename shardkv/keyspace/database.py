@@ -56,6 +56,7 @@ class Database:
         "filled",
         "freeing",
         "hash_times",
+        "hidden",
         "index",
         "live",
         "misses",
@@ -68,8 +69,11 @@ class Database:
         "values",
     )
 
-    def __init__(self, index: int, served: bytearray) -> None:
+    def __init__(self, index: int, served: bytearray, hidden: dict[int, bool] | None = None) -> None:
         self.index = index
+        #: Slots whose keys are not this node's any more (True) or not yet: no walk comes to them. Shared by all
+        #: databases.
+        self.hidden = {} if hidden is None else hidden
         self.values: list[Slot] = [{} for _ in range(SLOT_COUNT)]
         self.expires: list[dict[bytes, int] | None] = [None] * SLOT_COUNT
         self.served = served  #: 1 where a plain request for the slot is answered here; shared by all databases
@@ -267,6 +271,11 @@ class Database:
                 self.note_fields(key, first)
         self.access = list(map(max, self.access, other.access))
 
+    @property
+    def shown(self) -> int:
+        """How many keys there are that are not hidden."""
+        return self.size - sum(len(self.values[slot]) for slot in self.hidden) if self.hidden else self.size
+
     def keys_in_slot(self, slot: int, count: int) -> list[bytes]:
         """Up to ``count`` keys of a slot."""
         return list(islice(self.values[slot], count))
@@ -315,7 +324,7 @@ class Database:
         values = self.values
         while True:
             held = values[slot]
-            if held:
+            if held and slot not in self.hidden:
                 if isinstance(held, Buckets):
                     inner, bucket = held.step(inner)
                     found.extend(bucket)
@@ -340,6 +349,8 @@ class Database:
         very uneven (one hash tag holds nearly all keys) the draws are bounded, at the price of a small bias.
         """
         live = self.live
+        if self.hidden:
+            live = [slot for slot in live if slot not in self.hidden]
         if not live:
             return None
         for _ in range(64):
@@ -368,7 +379,7 @@ def glob_keys(database: Database, matches: Callable[[bytes], bool]) -> list[byte
     return [
         key
         for slot, held in enumerate(database.values)
-        if held
+        if held and slot not in database.hidden
         for key in held
         if matches(key) and not database.expired(key, slot)
     ]

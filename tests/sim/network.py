@@ -382,7 +382,8 @@ class Cluster:
         elif isinstance(effect, Disconnect):
             self._close(host, effect.link)
         elif isinstance(effect, Persist):
-            host.disk = effect.view
+            if effect.awaited or self.rng.random() < 0.5:  # hearsay may come too late for a crash
+                host.disk = effect.view
         elif isinstance(effect, Route):
             host.routed = effect.view
             self._note_reign(host.name, effect.view)

@@ -141,3 +141,18 @@ def test_random_keys_are_drawn_about_evenly_from_uneven_slots() -> None:
     drawn = Counter(database.choose(rng) for _ in range(20_000))
     assert len(drawn) == 80
     assert max(drawn.values()) < 2 * min(drawn.values())
+
+
+def test_walks_pass_by_hidden_slots() -> None:
+    """Keys of a slot that is another node's, or not yet this one's, are there for those who ask by name alone."""
+    database = new_database()
+    for name in (b"{f}1", b"{f}2", b"b"):
+        database.put(name, b"v")
+    database.hidden[key_slot(b"f")] = False
+    assert (database.size, database.shown) == (3, 1)
+    assert glob_keys(database, lambda name: True) == [b"b"]
+    assert database.scan(0, 10) == (0, [b"b"])
+    assert {database.choose(Random(seed)) for seed in range(20)} == {b"b"}
+    assert database.get(b"{f}1") == b"v"
+    database.hidden[key_slot(b"b")] = True
+    assert database.choose(Random(1)) is None

@@ -169,6 +169,10 @@ def test_an_atomic_migration_that_ends_half_way_leaves_the_slot_whole(cluster_no
                 assert job(source)["state"] == "cancelled"
                 continue
             wait_for(lambda: target("CLUSTER", "COUNTKEYSINSLOT", 3300) != 0, 10)
+            # What is on its way is not the target's yet.
+            assert (target("DBSIZE"), target("KEYS", "*"), target("RANDOMKEY")) == (0, [], None)
+            assert target("SCAN", 0, "COUNT", 10) == [b"0", []]
+            assert b"db0" not in text(target("INFO", "keyspace")).encode()
             if end == "flush":
                 target("FLUSHALL")
             else:

@@ -297,6 +297,11 @@ def test_a_cluster_speaks_tls_everywhere(cluster_nodes: Callable[..., list[Node]
             assert first("MIGRATE", "127.0.0.1", ports[1], mine, 0, 20_000) == "OK"
             second.must("ASKING")
             assert second("GET", mine) == b"moved"
+            # The next slot goes as a whole.
+            other = int(str(slot)) - 1
+            first.must("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", other, other, "NODE", second.must("CLUSTER", "MYID"))
+            wait_for(lambda: b"success" in first.must("CLUSTER", "GETSLOTMIGRATIONS")[0], 30.0)
+            assert f"to 127.0.0.1:{ports[1]} by TLS begins" in nodes[0].log()
     with nodes[0].client() as outside:
         moved = [outside("GET", f"key{number}") for number in range(20)]
         told = {reply.text.rsplit(":", 1)[1] for reply in moved if isinstance(reply, Refusal)}
