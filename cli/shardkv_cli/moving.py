@@ -1,8 +1,9 @@
-"""Carries slots from primary to primary with the commands that redis-cli uses, so that every client copes with it.
+"""Carries slots from primary to primary: as a whole where both nodes can (``whole``), else with the commands that
+redis-cli uses.
 
-One slot: importing at the target, migrating at the source, its keys by MIGRATE in batches, then the new owner told to
-target, source and everybody else. After any step the slot is served, and what an interruption leaves behind is an open
-slot, which the next run of the same verb, or ``fix``, takes up where it stands.
+One slot by those: importing at the target, migrating at the source, its keys by MIGRATE in batches, then the new owner
+told to target, source and everybody else. After any step the slot is served, and what an interruption leaves behind is
+an open slot, which the next run of the same verb, or ``fix``, takes up where it stands.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import trio
+
 from shardkv.errors import ReplyError
 
 from .access import Access
@@ -18,11 +21,13 @@ from .client import Client, connect
 from .exits import Failure
 from .moves import Move
 from .render import Progress
-from .survey import NodeReport
+from .survey import NodeReport, read_view
+from .whole import groups, move_whole, so, understood
 
 BATCH = 100
 #: One MIGRATE may take as long as this (milliseconds).
 MIGRATE_TIMEOUT_MS = 60_000
+AGREE_SECONDS = 20.0
 
 
 class Mover:
@@ -60,16 +65,61 @@ class Mover:
 
     async def carry_out(self, moves: Sequence[Move], progress: Progress, phase: str = "Slots moved") -> None:
         """Make the moves, one after the other. Raises Failure with what is left to be done."""
-        for done, move in enumerate(moves):
-            progress.update(phase, done, len(moves))
-            try:
-                await self.move(move)
-            except Failure as failure:
-                raise Failure(
-                    f"{failure.message} ({done} of {len(moves)} slots were moved; slot {move.slot} is open: run the "
-                    "same command again, or fix)"
-                ) from None
+        done = 0
+        for group in groups(moves):
+            if await self._can_be_whole(group):
+                progress.update(phase, done, len(moves))
+                try:
+                    self.keys += await move_whole(group, self.client(group[0].source), self.client(group[0].target))
+                except Failure as failure:
+                    raise Failure(
+                        f"{failure.message} ({done} of {len(moves)} slots were moved: run the same command again)"
+                    ) from None
+                done += len(group)
+                self.moved += len(group)
+                continue
+            for move in group:
+                progress.update(phase, done, len(moves))
+                try:
+                    await self.move(move)
+                except Failure as failure:
+                    raise Failure(
+                        f"{failure.message} ({done} of {len(moves)} slots were moved; slot {move.slot} is open: run "
+                        "the same command again, or fix)"
+                    ) from None
+                done += 1
+        await self._agree(moves)
         progress.update(phase, len(moves), len(moves))
+
+    async def _can_be_whole(self, group: Sequence[Move]) -> bool:
+        """Whether both nodes can, and none of the slots is open: what was begun in one way is ended so."""
+        source, target = group[0].source, group[0].target
+        slots = {move.slot for move in group}
+        for node in (source, target):
+            own = node.own
+            if own is not None and slots & dict((*own.migrating, *own.importing)).keys():
+                return False
+            if not await understood(self.client(node)):
+                return False
+        return True
+
+    async def _agree(self, moves: Sequence[Move]) -> None:
+        """Wait until all primaries have heard who owns what was moved; who has not in the end will hear it later."""
+        owners = {move.slot: move.target.line.id for move in moves}
+        heads = [self._clients[node.line.id] for node in self._nodes if node.line.is_primary]
+        with trio.move_on_after(AGREE_SECONDS):
+            for client in heads:
+                await so(lambda client=client: self._knows(client, owners))  # type: ignore[misc]  # can't infer
+
+    @staticmethod
+    async def _knows(client: Client, owners: dict[int, str]) -> bool:
+        told = {
+            slot: line.id
+            for line in await read_view(client)
+            for first, last in line.slots
+            for slot in range(first, last + 1)
+        }
+        return all(told.get(slot) == owner for slot, owner in owners.items())
 
     async def move(self, move: Move) -> None:
         """Move one slot, or finish to."""

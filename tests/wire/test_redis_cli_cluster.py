@@ -88,6 +88,7 @@ def _grow_and_shrink(nodes: list[Node], places: list[str]) -> None:
 
     weights = ["--cluster-weight", f"{id_of(fourth)}=0.005"]
     redis_cli(*balance, "--cluster-use-empty-masters", *weights)
+    wait_for(lambda: agree(places[0]), 20)
     assert shares(nodes[:4]) == [5452, 5452, 5452, 28]
     assert "No rebalancing needed" in redis_cli(*balance, *weights, "--cluster-threshold", 50)
     assert all_there(nodes[0], KEYS)
