@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import trio
 
@@ -109,7 +110,7 @@ class Mover:
         heads = [self._clients[node.line.id] for node in self._nodes if node.line.is_primary]
         with trio.move_on_after(AGREE_SECONDS):
             for client in heads:
-                await so(lambda client=client: self._knows(client, owners))  # type: ignore[misc]  # can't infer
+                await so(partial(self._knows, client, owners))
 
     @staticmethod
     async def _knows(client: Client, owners: dict[int, str]) -> bool:

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_fix_mends_a_reshard_that_was_killed_half_way(cluster_nodes: Start) -> N
         command = ["redis-cli", "--cluster", "reshard", places[2], *ends, "--cluster-yes", "--cluster-pipeline", "1"]
         moving = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with target.client() as client:
-            wait_for(lambda client=client, slot=slot: _keys_in(client, slot) > 50, 20)  # type: ignore[misc]
+            wait_for(partial(_has_more_than, 50, client, slot), 20)
         if victim is None:
             moving.kill()
         else:
@@ -192,6 +193,10 @@ def test_fix_mends_a_reshard_that_was_killed_half_way(cluster_nodes: Start) -> N
         # No key is left where its slot is not.
         with source.client() as one, target.client() as two:
             assert sorted([_keys_in(one, slot), _keys_in(two, slot)]) == [0, 600]
+
+
+def _has_more_than(count: int, client: Client, slot: int) -> bool:
+    return _keys_in(client, slot) > count
 
 
 def _keys_in(client: Client, slot: int) -> int:
