@@ -117,7 +117,7 @@ def _hear_pulse(core: Core, event: Received, message: Ping | Meet | Pong, known:
             ping(core, peer)
     elif isinstance(message, Pong) and link > 0:
         _answered(core, peer, message)
-    if header is not peer.heard or core.view is not peer.heard_in:
+    if header is not peer.heard or core.view.token is not peer.heard_in:
         _learn(core, peer, header, link)
     absorb(core, core.view.nodes[peer.id], message.gossip)
     if message.forgotten:
@@ -137,7 +137,7 @@ def _answered(core: Core, peer: Peer, pong: Pong) -> None:
 
 def _learn(core: Core, peer: Peer, header: Header, link: int) -> None:
     """Learn role, names and slots from a header, and remember it once nothing in it is news."""
-    if peer.heard is not None and header == peer.heard and core.view is peer.heard_in:
+    if peer.heard is not None and header == peer.heard and core.view.token is peer.heard_in:
         return
     view = core.view
     _learn_role(core, peer, header)
@@ -146,7 +146,7 @@ def _learn(core: Core, peer: Peer, header: Header, link: int) -> None:
     _learn_moves(core, peer, header)
     settle_collision(core, peer.id, header.config_epoch)
     if settled and core.view is view and core.view.nodes[peer.id].primary == header.primary:
-        peer.heard, peer.heard_in = header, view
+        peer.heard, peer.heard_in = header, view.token
 
 
 def _learn_moves(core: Core, peer: Peer, header: Header) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from .messages import GossipEntry, Header
 from .nodes import Node, NodeId
-from .view import ClusterView
 
 
 @dataclass(slots=True)
@@ -60,8 +59,8 @@ class Peer:
     entry_node: Node | None = None
     """The gossip about it as last written, and the node it was written from."""
     heard: Header | None = None
-    heard_in: ClusterView | None = None
-    """A header that held no news for this very view: as long as both stay, there is none."""
+    heard_in: object = None
+    """A header that held no news for the view with this token: as long as both stay, there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ class ClusterView:
         return tuple(owners)
 
     @cached_property
+    def token(self) -> object:
+        """What stands for this very view where keeping it would keep a whole table of nodes."""
+        return object()
+
+    @cached_property
     def assigned(self) -> int:
         """The set of slots that have an owner."""
         assigned = 0

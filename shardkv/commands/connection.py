@@ -55,7 +55,7 @@ def mode_of(host: Host) -> str:
 def has_one_database(host: Host) -> bool:
     """Whether this is a node of a cluster as Redis's are: with more databases (``cluster-databases``) a node speaks of
     those that it has not as a server alone does."""
-    return host.cluster is not None and len(host.databases) == 1
+    return host.cluster is not None and host.config.cluster_databases == 1
 
 
 def _authenticate(ctx: Context, name: bytes, password: bytes) -> None:
