@@ -10,6 +10,8 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q
 # House tests are part of check.
 TESTS := tests/spec tests/unit tests/sim tests/laws tests/compat tests/support tests/bench tests/wire tests/faults
+# A node that compiles its three hundred modules at every start takes twice the time: where this is set, it is not.
+export PYTHONDONTWRITEBYTECODE :=
 # More words for pytest or the bench: make unit ARGS="-k listpack -x"
 ARGS ?=
 

@@ -76,7 +76,12 @@ class Server:
         """Starts the process and returns once it answers PING. Raises RuntimeError with its log if it doesn't."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command_line, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self.command_line,
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},  # else each start compiles every module anew
             )
         try:
             wait_for(lambda: self.process_ended() or self.answers(), READY_WITHIN, "an answer to PING")
