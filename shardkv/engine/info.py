@@ -14,6 +14,8 @@ from ..commands.connection import mode_of
 from ..commands.host import Facts
 from ..commands.spec import TABLE
 from ..commands.versions import REDIS_VERSION, SHARDKV_VERSION
+from ..pubsub.channels import Way
+from .clients_info import clients
 from .memory_info import memory
 from .persistence_info import persistence
 from .replication_info import replication
@@ -56,21 +58,23 @@ def _server(engine: Engine, facts: Facts) -> Fields:
     yield "executable", facts["executable"]
     yield "config_file", facts["config_file"]
     yield "io_threads_active", 0
+    yield from _listeners(engine)
     if engine.stopping.waiting:
         yield "shutdown_in_milliseconds", engine.stopping.left
 
 
-def _clients(engine: Engine, facts: Facts) -> Fields:
-    sessions = engine.sessions.values()
-    yield "connected_clients", sum(not session.is_replica for session in sessions)
-    yield "cluster_connections", 0 if engine.cluster is None else len(engine.cluster.links())
-    yield "maxclients", engine.config.maxclients
-    yield "client_recent_max_input_buffer", max((session.query_pending for session in sessions), default=0)
-    yield "client_recent_max_output_buffer", max((session.unsent_peak for session in sessions), default=0)
-    yield "blocked_clients", len(engine.waiting)
-    yield "tracking_clients", sum(session.tracking is not None for session in sessions)
-    waits = [session.blocked for session in sessions if session.blocked is not None]
-    yield "clients_in_timeout_table", sum(blocked.deadline is not None for blocked in waits)
+def _listeners(engine: Engine) -> Fields:
+    """Where clients can come."""
+    config = engine.config
+    listeners: list[tuple[str, tuple[str, ...], str]] = []
+    for name, port in (("tcp", config.port), ("tls", config.tls_port)):
+        if port:
+            listeners.append((name, config.bind, f",port={port}"))
+    if config.unixsocket:
+        listeners.append(("unix", (config.unixsocket,), ""))
+    for number, (name, addresses, port_shown) in enumerate(listeners):
+        where = "".join(f",bind={address}" for address in addresses)
+        yield f"listener{number}", f"name={name}{where}{port_shown}"
 
 
 _REASONS: Final = {Reason.AUTH: "auth", Reason.COMMAND: "cmd", Reason.KEY: "key", Reason.CHANNEL: "channel"}
@@ -79,7 +83,6 @@ _REASONS: Final = {Reason.AUTH: "auth", Reason.COMMAND: "cmd", Reason.KEY: "key"
 def _stats(engine: Engine, facts: Facts) -> Fields:
     stats = engine.stats
     hits, misses = engine.hits_and_misses()
-    sessions = engine.sessions.values()
     yield "total_connections_received", stats.connections
     yield "total_commands_processed", stats.commands
     yield "instantaneous_ops_per_sec", round(stats.commands_rate.per_second)
@@ -107,9 +110,10 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "current_eviction_exceeded_time", exceeded_now
     yield "keyspace_hits", hits
     yield "keyspace_misses", misses
-    yield "pubsub_channels", len({channel for session in sessions for channel in session.channels})
-    yield "pubsub_patterns", len({pattern for session in sessions for pattern in session.patterns})
-    yield "pubsubshard_channels", len({channel for session in sessions for channel in session.shard_channels})
+    channels = engine.messages.channels
+    yield "pubsub_channels", channels.total()
+    yield "pubsub_patterns", channels.total(Way.PATTERN)
+    yield "pubsubshard_channels", channels.total(Way.SHARD)
     yield "latest_fork_usec", round(facts["fork_seconds"] * 1e6)
     yield "total_forks", facts["forks"]
     yield "migrate_cached_sockets", 0
@@ -196,7 +200,7 @@ def _keyspace(engine: Engine, facts: Facts) -> Fields:
 #: All sections in their order.
 SECTIONS: Final[dict[str, Section]] = {
     "Server": _server,
-    "Clients": _clients,
+    "Clients": clients,
     "Memory": memory,
     "Persistence": persistence,
     "Stats": _stats,

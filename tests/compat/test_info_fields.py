@@ -18,6 +18,12 @@ with Path(__file__).with_name("info-7.0.tsv").open() as _table:
 OURS: Final = {
     "shardkv_version": "our own version, beside that of the Redis we are compatible with",
     "python_version": "what runs us",
+    "listener0": "Redis 7.2",
+    "pubsub_clients": "Redis 7.4",
+    "watching_clients": "Redis 7.4",
+    "total_watched_keys": "Redis 7.4",
+    "total_blocking_keys": "Redis 7.2",
+    "total_blocking_keys_on_nokey": "Redis 7.2",
     "client_query_buffer_limit_disconnections": "Redis 7.4",
     "client_output_buffer_limit_disconnections": "Redis 7.4",
     "acl_access_denied_auth": "Redis 7.2",

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.support.oracle import Redis
+from tests.support.oracle import Redis, Valkey
 from tests.support.processes import Node, OptionValue, Server, wait_for
 from tests.support.wire import Client
 from tests.support.wire_replies import Refusal
@@ -122,8 +122,7 @@ def loading(make: Make, folder: Path) -> Iterator[Client]:
     server = make(**SETTINGS, dir=str(folder), key_load_delay=5000, loading_process_events_interval_bytes=1024)
     with ExitStack() as stack:
         stack.callback(server.kill)
-        # It does not answer PING while it loads.
-        server.answers = lambda: _listens(server)  # type: ignore[method-assign]
+        server.answers = lambda: _listens(server)  # type: ignore[method-assign]  # it answers no PING while it loads
         server.start()
         client = stack.enter_context(server.client())
         wait_for(lambda: info(client)["Persistence"]["loading"] == "1")
@@ -155,8 +154,8 @@ def refusing(make: Make) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("state", [alone, replica, syncing, orphan, primary, logging, cluster, refusing])
-def test_each_state_has_the_fields_of_redis(state: Callable[[Make], Iterator[Client]]) -> None:
-    with state(Redis) as theirs, state(Node) as ours:  # type: ignore[attr-defined]
+def test_each_state_has_the_fields_of_redis(state: Callable[[Make], AbstractContextManager[Client]]) -> None:
+    with state(Redis) as theirs, state(Node) as ours:
         assert names(info(ours)) == names(info(theirs))
 
 
@@ -264,3 +263,40 @@ def test_the_same_story_makes_the_same_numbers() -> None:
     assert ours[0] == theirs[0]
     assert ours[1] == theirs[1]
     assert ours[2] == theirs[2]
+
+
+def test_the_newer_fields_of_clients_are_those_of_valkey() -> None:
+    wanted = (
+        *("connected_clients", "blocked_clients", "tracking_clients", "pubsub_clients", "watching_clients"),
+        *("clients_in_timeout_table", "total_watched_keys", "total_blocking_keys", "total_blocking_keys_on_nokey"),
+    )
+
+    def counted(make: Make) -> dict[str, str]:
+        with ExitStack() as stack:
+            server = stack.enter_context(make(**SETTINGS))
+            clients = [stack.enter_context(server.client()) for _ in range(7)]
+            asker, one, two, three, four, five, six = clients
+            one("SUBSCRIBE", "a", "b")
+            two("PSUBSCRIBE", "a*")
+            three.must("WATCH", "a", "b")
+            four.must("WATCH", "b", "c")
+            asker.must("XGROUP", "CREATE", "stream", "group", "$", "MKSTREAM")
+            five.send("XREADGROUP", "GROUP", "group", "me", "BLOCK", 0, "STREAMS", "stream", ">")
+            six.send("BLPOP", "l1", "l2", 100)
+            wait_for(lambda: info(asker)["Clients"]["blocked_clients"] == "2")
+            fields = info(asker)["Clients"]
+            return {name: fields[name] for name in wanted}
+
+    assert counted(Node) == counted(Valkey)
+
+
+def test_the_listeners_are_those_of_valkey(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+
+    def listed(make: Make) -> list[str]:
+        with make(**SETTINGS, bind=("127.0.0.1", "-::1"), unixsocket=str(path)) as server, server.client() as client:
+            fields = info(client)["Server"]
+            listeners = [f"{name}:{shown}" for name, shown in fields.items() if name.startswith("listener")]
+            return [line.replace(str(server.port), "PORT") for line in listeners]
+
+    assert listed(Node) == listed(Valkey) != []
