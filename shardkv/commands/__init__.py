@@ -42,6 +42,7 @@ from . import server as server
 from . import set_algebra as set_algebra
 from . import sets as sets
 from . import slot_migration as slot_migration
+from . import slot_stats as slot_stats
 from . import slowlog as slowlog
 from . import sort as sort
 from . import stream_claims as stream_claims

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..keyspace.database import Database
     from ..observation.commandlog import CommandLog
     from ..observation.latency import LatencyMonitor
+    from ..observation.slot_stats import SlotStats
     from ..persist.aof.state import AofState
     from ..persist.snapshots import SnapshotState
     from ..pubsub.channels import Channels
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from .context import Context
     from .session import Blocked, Session
     from .spec import Command
+
+
+class SlotCounter(Protocol):
+    """What counts requests for their slots."""
+
+    @property
+    def stats(self) -> SlotStats:
+        """What has been counted."""
 
 
 class ChildFacts(TypedDict):
@@ -445,6 +454,10 @@ class Host(Protocol):
     aof: AofState
     following: bool  #: the node is a replica
     collation: Callable[[bytes], Any] | None  #: what makes a key to compare of a text; None: its bytes are one
+
+    @property
+    def slot_counts(self) -> SlotCounter | None:
+        """What requests have cost by slot; None: that is not counted."""
 
     @property
     def access(self) -> AccessPort:

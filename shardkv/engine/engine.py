@@ -47,6 +47,7 @@ from .replication import Replication
 from .routing import redirect, waiting_refusal
 from .scripts import Scripts
 from .shortway import ShortWay
+from .slot_counts import SlotCounts
 from .stats import Stats
 from .stopping import Stopping
 from .transactions import Transactions
@@ -107,6 +108,7 @@ class Engine:
         self.in_script = False
         self.observer = Observer(self)
         self.slow_log = self.observer.slow_log
+        self.slot_counts: SlotCounts | None = None
         self.command_logs = {
             b"slow": self.slow_log,
             b"large-request": self.observer.large_requests,
@@ -289,7 +291,10 @@ class Engine:
                     return
             words = requests[at]
             at += 1
-            self.perform(session, words)
+            if self.slot_counts is None:
+                self.perform(session, words)
+            else:
+                self.slot_counts.perform(session, words)
 
     def _weigh(self, session: Session, requests: list[list[bytes]], before: int) -> None:
         """Look for large replies among those that the short way has put behind the first ``before`` pieces."""
@@ -564,6 +569,8 @@ class Engine:
     def refresh_calm(self) -> None:
         """Set ``calm``, ``routing`` and ``attentive`` anew."""
         self.observer.configure()
+        counted = self.cluster is not None and self.config.cluster_slot_stats_enabled
+        self.slot_counts = (self.slot_counts or SlotCounts(self)) if counted else None
         self.memory.configure()
         self.disk_fault = self.snapshots.refusal(self.config) or self.aof.refusal
         self.routing = self.cluster is not None or bool(self.leaving)
@@ -573,6 +580,7 @@ class Engine:
             and self.disk_fault is None
             and self.scripts.overtime.refusal is None
             and not self.observer.wants_each
+            and self.slot_counts is None
             and not self.memory.pressed
         )
         self.calm = quiet and not self.following and self.replication.enough
@@ -618,6 +626,8 @@ class Engine:
         serves no longer end, and so do waits for keys that it doesn't serve."""
         self.messages.running = None
         self.messages.end_shards(lambda channel: serves(key_slot(channel)))
+        if self.slot_counts is not None:
+            self.slot_counts.stats.keep(serves)
         if self.cluster is not None and self.waiting:
             self.waiting.refuse(lambda session, blocked: waiting_refusal(self, session, blocked))
 
@@ -635,7 +645,10 @@ class Engine:
             before = len(session.out)
             respond(session.out, reply, session.resp3)
             if blocked is not None:
-                self.observer.answered(session, blocked.words, reply, sum(map(len, session.out[before:])))
+                size = sum(map(len, session.out[before:]))
+                self.observer.answered(session, blocked.words, reply, size)
+                if self.slot_counts is not None:
+                    self.slot_counts.answered(blocked, size)
         self.world.wake(session)
 
     def resume(self, session: Session, most: int = 1 << 30) -> None:
@@ -749,6 +762,8 @@ class Engine:
         self.stats.reset()
         self.access.forget_counts()
         self.replication.reset_stats()
+        if self.slot_counts is not None:
+            self.slot_counts.stats.reset()
         self.memory.reset_stats()
         for command in TABLE.values():
             command.stats.calls = command.stats.rejected = command.stats.failed = 0

@@ -141,6 +141,49 @@ def test_slots_are_counted_alike(several: tuple[Side, Side]) -> None:
     agree(*several, STATS)
 
 
+COUNTED = r"""
+    CONFIG SET cluster-slot-stats-enabled yes
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3301
+    SET x{b} 1
+    GET x{b}
+    GET none{b}
+    LPUSH x{b} wrong
+    MGET x{b} y{b}
+    GET
+    MGET x{b} x{c}
+    GET x{a}
+    SPUBLISH x{b} m
+    DBSIZE
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3301
+    SET x{3} 1
+    CLUSTER SLOT-STATS ORDERBY network-bytes-in LIMIT 3
+    CLUSTER SLOT-STATS ORDERBY network-bytes-out LIMIT 3 DESC
+    CLUSTER SLOT-STATS ORDERBY cpu-usec LIMIT 2 ASC
+    CLUSTER SLOT-STATS ORDERBY memory-bytes
+    CONFIG RESETSTAT
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3300
+    MULTI
+    SET x{b} 1
+    DISCARD
+    a2: SSUBSCRIBE x{b}
+    SPUBLISH x{b} hello
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3300
+    GET x{b}
+    CLUSTER DELSLOTS 3300
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3300
+    CLUSTER ADDSLOTS 3300
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3300
+    CONFIG SET cluster-slot-stats-enabled no
+    CLUSTER SLOT-STATS SLOTSRANGE 3300 3300
+    CLUSTER SLOT-STATS ORDERBY cpu-usec
+    FLUSHALL
+"""
+
+
+def test_time_and_traffic_are_counted_alike(several: tuple[Side, Side]) -> None:
+    agree(*several, COUNTED)
+
+
 MOVING = r"""
     SELECT 1
     SET x{b} 1

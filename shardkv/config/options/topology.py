@@ -165,8 +165,7 @@ class Cluster(Table, title="cluster"):
     cluster_slot_stats_enabled = Option(
         Flag(),
         False,
-        "Whether keys, processor time and traffic are counted for each slot.",
-        awaits="processor time and traffic by slot; CLUSTER SLOT-STATS counts keys",
+        "Whether processor time and traffic are counted for each slot; requests then take longer.",
     )
     cluster_replica_no_failover = Option(
         Flag(),
