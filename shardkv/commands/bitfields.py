@@ -7,7 +7,7 @@ from typing import Final
 
 from ..errors import ReplyError, SyntaxFault
 from ..resp.numbers import parse_int
-from ..values.bits import Overflow, as_unsigned, fitted, get_field, set_field
+from ..values.bits import Overflow, as_unsigned, fitted, get_field, saturating, set_field
 from .bitmaps import bit_offset, readable_bits, writable_bits
 from .context import Context
 from .flags import CHANGE, READ, Flags, KeyUse
@@ -120,6 +120,8 @@ def _after(step: _Step, before: int) -> int | None:
         number = before + step.number
     else:
         number = step.number if step.signed else as_unsigned(step.number)
+        if step.signed and step.overflow is Overflow.SAT:
+            number = saturating(number, step.width)
     return fitted(number, step.width, step.overflow, signed=step.signed)
 
 

@@ -173,3 +173,10 @@ def fitted(number: int, width: int, overflow: Overflow, *, signed: bool) -> int 
 def as_unsigned(number: int) -> int:
     """A 64-bit number as C reads it without its sign: what an unsigned field is given."""
     return number & _UINT64
+
+
+def saturating(number: int, width: int) -> int:
+    """A signed 64-bit number to be set with SAT. Redis asks how far it is from the highest of the field, and for the
+    lowest numbers that distance is negative in C: they count as too high."""
+    high = (1 << (width - 1)) - 1
+    return high if width < 64 and high - number >= 1 << 63 else number

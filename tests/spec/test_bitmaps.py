@@ -146,3 +146,10 @@ def test_bits_are_of_strings_only(kv: EngineClient) -> None:
     for words in (("SETBIT", "l", 0, 1), ("GETBIT", "l", 0), ("BITCOUNT", "l"), ("BITFIELD", "l", "GET", "u8", 0)):
         with refused(WRONGTYPE):
             kv(*words)
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"), [(-300, -128), (-(2**63) + 128, -128), (-(2**63) + 127, 127), (-(2**63), 127)]
+)
+def test_the_lowest_numbers_count_as_too_high_when_set(kv: EngineClient, number: int, kept: int) -> None:
+    assert kv("BITFIELD", "bits", "OVERFLOW", "SAT", "SET", "i8", 0, number, "GET", "i8", 0) == [0, kept]

@@ -122,6 +122,13 @@ VALKEY: Final = (
         lambda case: case.name == "DIGEST" and b"elsewhere" in case.words,
     ),
     Difference(
+        "order of a union",
+        "integers that come first make an intset too large, other members that come first a listpack: it is the order "
+        "of a hash table that decides",
+        telling=lambda name, words: name == "SUNIONSTORE",
+        after=encoded(b"hashtable", b"listpack"),
+    ),
+    Difference(
         "negative offsets",
         "Valkey counts them from the other end of a range of scores, but only where a sorted set is a skiplist",
         _from_the_other_end,
