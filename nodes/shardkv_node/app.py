@@ -32,6 +32,7 @@ from .reactor import Reactor
 from .replication import ReplicationManager
 from .shipping import Shipping
 from .snapshots import Snapshots
+from .standing import Standing
 from .supervision import Supervisor
 from .timers import expire_keys, free_values, rest_values, sample, sweep_clients, watch_memory
 from .tls import TlsFault
@@ -163,7 +164,8 @@ class Node:
         self.world.supervised = supervisor.kind
         self.supervisor = supervisor
         self._title = ProcessTitle(config, config_file)
-        self.world.children.born = self._title.show_child
+        self._standing = Standing(config, self._is_replica, log)
+        self.world.children.born += [self._title.show_child, self._standing.born]
         self.watchdog = Watchdog(config, log)
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
@@ -172,6 +174,9 @@ class Node:
         self.doors: Doors
         self.fault: LoadFault | None = None  #: what is on disk cannot be loaded
         self._pid_file: Path | None = None
+
+    def _is_replica(self) -> bool:
+        return self.engine.replication.address is not None
 
     def open(self) -> None:
         """Bind every socket and read nodes.conf: what can fail, fails before the node says that it is ready."""
@@ -183,7 +188,7 @@ class Node:
             f"Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={os.getpid()}, just started",
         )
         log("notice", "Configuration loaded")
-        log.node_is_here(lambda: self.engine.replication.address is not None)
+        log.node_is_here(self._is_replica)
         allowed = process.raise_descriptor_limit(config.maxclients)
         if allowed < config.maxclients:
             log(
@@ -203,7 +208,8 @@ class Node:
         self.append_only.reactor = self.reactor
         self.world.farewells += [self.append_only.say_farewell, self.snapshots.say_farewell]
         self.world.on_options_changed += [
-            self.append_only.options_changed,  # first, for it may refuse
+            self._standing.options_changed,  # first, for this and the next may refuse
+            self.append_only.options_changed,
             self.engine.replication.options_changed,
             self._title.options_changed,
             self.watchdog.options_changed,
@@ -235,6 +241,8 @@ class Node:
             self.snapshots.open()
         self._show_who_this_is()
         self._title.show()
+        self._standing.take()
+        self.replication.role_changed = self._standing.role_changed
         if config.pidfile or config.daemonize:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()
             if not process.write_pid_file(self._pid_file):

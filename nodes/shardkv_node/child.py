@@ -125,7 +125,7 @@ class Children:
         self.forks = 0
         self.last_fork_seconds = 0.0
         self.forked: Callable[[float], None] | None = None  #: is told how many seconds each fork took
-        self.born: Callable[[str], None] = lambda kind: None  #: is told in the child what it is for
+        self.born: list[Callable[[str], None]] = []  #: are told in the child what it is for
         self._started = trio.Event()
 
     def start(
@@ -166,7 +166,8 @@ class Children:
         return self.running
 
     def _begin(self, kind: str, work: Callable[[Report], None], report: Report) -> None:
-        self.born(kind)
+        for tell in self.born:
+            tell(kind)
         work(report)
 
     def kill(self) -> None:

@@ -79,6 +79,7 @@ class ReplicationManager:
         self.sender = SnapshotSender(engine, reactor, snapshots, children, log)
         self.client.loaded.append(append_only.begin_anew)
         self._logged = LoggedOffset(engine, append_only)
+        self.role_changed: Callable[[], None] = lambda: None
         engine.replication.rim = self
         engine.replication.restored = False
         snapshots.replication_remarks = self._remarks
@@ -126,6 +127,7 @@ class ReplicationManager:
     def follow(self) -> None:
         """See ``Rim``."""
         self.client.follow()
+        self.role_changed()
 
     def tell(self, data: bytes) -> None:
         """See ``Rim``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,3 +104,36 @@ def test_a_locale_that_is_not_there_is_refused(start_node: Start) -> None:
         client.must("CONFIG", "SET", "locale-collate", "C")
         client.must("RPUSH", "list", "b", "a", "B")
         assert client("SORT", "list", "ALPHA") == [b"B", b"a", b"b"]
+
+
+def score(pid: int) -> int:
+    """How willingly the kernel kills a process."""
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
+def test_the_kernel_is_told_whom_to_kill_first(start_node: Start) -> None:
+    primary = start_node()
+    node = start_node(oom_score_adj="yes", oom_score_adj_values="100 250 800", rdb_key_save_delay=10_000)
+    first = score(primary.pid)
+    assert score(node.pid) == first + 100
+    with node.client() as client:
+        client.must("REPLICAOF", "127.0.0.1", primary.port)
+        wait_for(lambda: score(node.pid) == first + 250)
+        client.must("REPLICAOF", "NO", "ONE")
+        wait_for(lambda: score(node.pid) == first + 100)
+        client.pipeline([["SET", f"key{number}", 1] for number in range(1000)])
+        client.must("BGSAVE")
+        wait_for(lambda: [score(child) for child in children(node.pid)] == [min(first + 800, 1000)])
+        client.must("CONFIG", "SET", "oom-score-adj", "absolute", "oom-score-adj-values", "300 400 2000")
+        assert score(node.pid) == 300
+        client.must("CONFIG", "SET", "oom-score-adj", "no", "rdb-key-save-delay", 0)
+        assert score(node.pid) == first
+
+
+def test_a_node_runs_where_it_is_told_to(start_node: Start) -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    node = start_node(server_cpulist=str(allowed[0]), bgsave_cpulist="nonsense")
+    assert os.sched_getaffinity(node.pid) == {allowed[0]}
+    other = start_node(server_cpulist="0-")
+    assert os.sched_getaffinity(other.pid) == set(allowed)
+    assert "server-cpulist '0-' cannot be had" in other.log()

@@ -11,7 +11,6 @@ from ..schema import IMMUTABLE, Option, Table
 _ALWAYS_LAZY: Final = "what is large is always freed in the background, step by step"
 _NO_DEFRAG: Final = "Python's allocator cannot move what it has given out"
 
-_PINNING: Final = "which processors a node runs on is its supervisor's to say (taskset, CPUAffinity= in systemd)"
 
 COUNT: Final = Integer(0, LONG_MAX)
 SIZE: Final = Memory(0, LONG_MAX)
@@ -167,17 +166,20 @@ class Kernel(Table, title="kernel and threads"):
     oom_score_adj = Option(
         Choice("no", "yes", "relative", "absolute"),
         "no",
-        "Whether the kernel is told whom to kill first when memory is short.",
-        no_effect="the score of a node is set by its supervisor (OOMScoreAdjust= in systemd)",
+        "Whether the kernel is told whom to kill first when memory is short: by scores that are added to the one that "
+        "the node was started with (yes or relative), or stand by themselves (absolute). Linux only.",
     )
     oom_score_adj_values = Option(
         OomScores(),
         (0, 200, 800),
         "The scores of a primary, a replica and a snapshot child.",
-        no_effect="the score of a node is set by its supervisor (OOMScoreAdjust= in systemd)",
     )
     server_cpulist = Option(
-        Text(), "", "The processors of the node.", mutable=IMMUTABLE, aliases=("server_cpulist",), no_effect=_PINNING
+        Text(),
+        "",
+        "The processors of the node, such as 0,2-5 or 0-10:2. Empty: all. Linux only.",
+        mutable=IMMUTABLE,
+        aliases=("server_cpulist",),
     )
     bio_cpulist = Option(
         Text(),
@@ -185,7 +187,7 @@ class Kernel(Table, title="kernel and threads"):
         "The processors of background threads.",
         mutable=IMMUTABLE,
         aliases=("bio_cpulist",),
-        no_effect=_PINNING,
+        no_effect="threads for slow calls come and go, and run where the node runs",
     )
     aof_rewrite_cpulist = Option(
         Text(),
@@ -193,7 +195,6 @@ class Kernel(Table, title="kernel and threads"):
         "The processors of the child that rewrites the append only file.",
         mutable=IMMUTABLE,
         aliases=("aof_rewrite_cpulist",),
-        no_effect=_PINNING,
     )
     bgsave_cpulist = Option(
         Text(),
@@ -201,7 +202,6 @@ class Kernel(Table, title="kernel and threads"):
         "The processors of the child that takes a snapshot.",
         mutable=IMMUTABLE,
         aliases=("bgsave_cpulist",),
-        no_effect=_PINNING,
     )
     crash_log_enabled = Option(
         Flag(),

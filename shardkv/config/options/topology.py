@@ -48,8 +48,9 @@ class Replication(Table, title="replication"):
     replica_lazy_flush = Option(
         Flag(),
         False,
-        "Whether a replica frees its old keys in the background when it loads new ones. It does in any case.",
+        "Whether a replica frees its old keys in the background when it loads new ones.",
         aliases=("slave-lazy-flush",),
+        no_effect="it does in any case",
     )
     replica_priority = Option(
         Integer(0),
