@@ -1,7 +1,8 @@
 """Clients that take all they can get: limits act, and others are served as if nothing were.
 
-Every test prints what it has measured (``-rA`` shows it). What a client waits for is counted in CPU time of the node
-(``tests.support.latency``), for the machine may have other things to do.
+Every test prints what it has measured (``-rA`` shows it). What a client waits for is counted in CPU time of the node,
+for the machine may have other things to do, and by the clock where these can be told to wait
+(``tests.support.latency``).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def holds(latency: Latency, what: str) -> None:
     """Say what was measured, and hold it to the limit."""
     print(f"{what}: {latency}")
     assert latency.worked["p99"] < P99_MAX
+    assert latency.waited["p99"] < P99_MAX or not latency.undisturbed
 
 
 @pytest.fixture
@@ -194,8 +196,9 @@ def test_values_of_512_megabytes_come_and_go(node: Node) -> None:
             client.send("GET", "huge")
             got, last = 0, b""
             while got < size + 14:
-                last = client.socket.recv(1 << 20)
-                got += len(last)
+                data = client.socket.recv(1 << 20)
+                got += len(data)
+                last = (last + data)[-300:]
             assert last.endswith(piece[-200:] + b"\r\n")
             print(f"GET of 512 MiB in {time.monotonic() - began:.1f} s")
             too_much = client("SET", "more", "x") if client("UNLINK", "huge") == 1 else None
