@@ -84,7 +84,7 @@ class Context:
         if db.books is not None:
             db.books.looked_at(db, slot, value, writes=writes)
         if db.usage is not None and (writes or not self.session.no_touch):
-            db.usage.used(key)
+            db.usage.used(slot, key)
 
     def read(self, key: bytes, kind: type[V]) -> V | None:
         """The value of a type, or None if there is no key. Raises WrongType."""
@@ -189,7 +189,7 @@ class Context:
         if db.books is not None:
             db.books.put(db, slot, key, old, value)
             if db.usage is not None:
-                (db.usage.new if old is None else db.usage.used)(key)
+                (db.usage.new if old is None else db.usage.used)(slot, key)
 
     def delete(self, key: bytes, event: str | None = "del") -> bool:
         """Delete a live key and, unless ``event`` is None, touch it. False if there was none."""

@@ -168,8 +168,6 @@ def populate(ctx: Context, count: bytes, prefix: bytes = b"key", size: bytes = b
             text = b"value:%d" % number
             db.put(key, text[:length].ljust(length, b"\0") if length else text)
             db.access[key_slot(key)] = ctx.now // 1000
-            if db.usage is not None:
-                db.usage.new(key)
     return OK
 
 

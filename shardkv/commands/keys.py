@@ -34,11 +34,11 @@ def glance(ctx: Context, name: bytes) -> Any:
     access, usage = ctx.db.access, ctx.db.usage
     slot = key_slot(name)
     kept = access[slot]
-    kept_use = 0 if usage is None else usage.kept(name)
+    kept_use = None if usage is None else usage.kept(slot, name)
     held = ctx.look(name)
     access[slot] = kept
     if usage is not None:
-        usage.keep(name, kept_use)
+        usage.keep(slot, name, kept_use)
     return held
 
 
@@ -100,9 +100,10 @@ def touch(ctx: Context, *names: bytes) -> int:
     for name in names:
         if ctx.look(name) is not None:
             # Also for a client that said NO-TOUCH: it asks for it here.
-            ctx.db.access[key_slot(name)] = ctx.now // 1000
+            slot = key_slot(name)
+            ctx.db.access[slot] = ctx.now // 1000
             if ctx.session.no_touch and ctx.db.usage is not None:
-                ctx.db.usage.used(name)
+                ctx.db.usage.used(slot, name)
             count += 1
     return count
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from ..keyspace.slots import key_slot
-from ..keyspace.usage import CLOCK, SHIFT, Recency
+from ..keyspace.usage import Recency, Usage
 from ..keyspace.weight import BLOCKS, ENTRY, NUMBER, TEXT
 from ..resp.encoder import OK_BYTES
 from .fast import READERS, Twin, slots_of
@@ -43,10 +43,11 @@ def _exceeded(db: Database) -> bool:
 
 def _changed(db: Database, key: bytes, written: int) -> None:
     """A twin has changed a collection by a request of so many bytes."""
+    slot = _slot_of(key)
     if db.books is not None:
-        db.books.changed(db, _slot_of(key), key, written)
-    if db.usage is not None:
-        db.usage.used(key)
+        db.books.changed(db, slot, key, written)
+    if db.usage is not None and key in db.values[slot]:
+        db.usage.used(slot, key)
 
 
 # ---- single requests
@@ -59,10 +60,9 @@ def reading(twin: Twin) -> Twin:
         reply = twin(db, words, nil)
         if reply is not None and reply is not nil:
             usage = db.usage
-            if type(usage) is Recency:
-                usage.table[hash(words[1]) & usage.mask] = usage.clock.now >> SHIFT & CLOCK
-            elif usage is not None:
-                usage.used(words[1])
+            if usage is not None:
+                key = words[1]
+                usage.used(key_slot(key) if 123 in key else crc_hqx(key, 0) & 16383, key)
         return reply
 
     return read
@@ -121,7 +121,7 @@ def set_(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
         db.books.used += grown  # type: ignore[union-attr]  # they are kept, else the plain twin would be here
     usage = db.usage
     if usage is not None:
-        (usage.new if old is None else usage.used)(key)
+        (usage.new if old is None else usage.used)(slot, key)
     db.access[slot] = db.clock
     db.dirty += 1
     return OK_BYTES
@@ -149,7 +149,7 @@ def _counted(db: Database, keys: Iterable[bytes], new: int) -> None:
         db.books.used += new * _NUMBER_ENTRY + sum((len(key) + TEXT) & BLOCKS for key in names) * new // len(names)
     if db.usage is not None:
         for key in names:
-            db.usage.used(key)
+            db.usage.used(_slot_of(key), key)
 
 
 def booked_twins(twins: dict[str, Twin]) -> dict[str, Twin]:
@@ -174,6 +174,17 @@ def booked_twins(twins: dict[str, Twin]) -> dict[str, Twin]:
 # ---- whole runs
 
 
+def _use(usage: Usage, places: Iterable[tuple[int, bytes]]) -> None:
+    """Keys are being used, each told with its slot."""
+    if type(usage) is Recency:
+        slots, now = usage.slots, usage.fresh()
+        for slot, key in places:
+            slots[slot][key] = now
+    else:
+        for slot, key in places:
+            usage.used(slot, key)
+
+
 def read_run(run: Run) -> Run:
     """A run of GET."""
 
@@ -182,16 +193,12 @@ def read_run(run: Run) -> Run:
         replies, count = run(db, columns, nil)
         usage = db.usage
         if count and usage is not None:
-            keys: Iterable[bytes] = columns[1][:count]
+            keys = columns[1][:count]
+            slots = slots_of(db, keys) or ()
+            places: Iterable[tuple[int, bytes]] = zip(slots, keys, strict=True)
             if db.misses != misses:
-                keys = [key for key in keys if db.get(key) is not None]
-            if type(usage) is Recency:
-                table, mask, now = usage.table, usage.mask, usage.fresh()
-                for key in keys:
-                    table[hash(key) & mask] = now
-            else:
-                for key in keys:
-                    usage.used(key)
+                places = [(slot, key) for slot, key in places if key in db.values[slot]]
+            _use(usage, places)
         return replies, count
 
     return read
@@ -205,28 +212,20 @@ def set_run(db: Database, columns: Columns, nil: bytes) -> Answered:
     slots = slots_of(db, keys)
     if slots is None:
         return _DECLINED
-    done, grown, new = _store(db, keys, slots, texts)
+    done, grown = _store(db, keys, slots, texts)
     db.dirty += done
     if db.books is not None:
         db.books.used += grown
-    usage = db.usage
-    if type(usage) is Recency:
-        table, mask, now = usage.table, usage.mask, usage.fresh()
-        for key in keys[:done]:
-            table[hash(key) & mask] = now
-    elif usage is not None:
-        for key in keys[:done]:
-            (usage.new if key in new else usage.used)(key)
     return OK_BYTES * done, done
 
 
-def _store(db: Database, keys: Column, slots: list[int], texts: Column) -> tuple[int, int, set[bytes]]:
-    """Store strings under keys that have no expiry and hold strings or nothing: how many, from the first on, by how
-    much the keyspace has grown, and which keys are new."""
+def _store(db: Database, keys: Column, slots: list[int], texts: Column) -> tuple[int, int]:
+    """Store strings under keys that have no expiry and hold strings or nothing: how many, from the first on, and by how
+    much the keyspace has grown."""
     values, access, clock = db.values, db.access, db.clock
     expires = db.expires if db.expiring else None
+    usage = db.usage
     done = grown = 0
-    new: set[bytes] = set()
     for key, slot, text in zip(keys, slots, texts, strict=True):
         if expires is not None:
             times = expires[slot]
@@ -236,18 +235,21 @@ def _store(db: Database, keys: Column, slots: list[int], texts: Column) -> tuple
         old = held.get(key)
         if type(old) is bytes:
             held[key] = text
+            if usage is not None:
+                usage.used(slot, key)
             if len(old) != len(text):
                 grown += ((len(text) + TEXT) & BLOCKS) - ((len(old) + TEXT) & BLOCKS)
         elif old is None:
             held[key] = text
             db.grown(slot, len(held))
             grown += ENTRY + ((len(key) + TEXT) & BLOCKS) + ((len(text) + TEXT) & BLOCKS)
-            new.add(key)
+            if usage is not None:
+                usage.new(slot, key)
         else:
             break
         access[slot] = clock
         done += 1
-    return done, grown, new
+    return done, grown
 
 
 def incr_run(run: Run) -> Run:

@@ -117,9 +117,7 @@ class MemoryLimit:
         return Recency(engine) if self._usage_kind == "lru" else None
 
     def _begin_usage(self, database: Database) -> None:
-        usage = database.usage = self.new_usage()
-        if usage is not None:
-            usage.fit(database.size)
+        database.usage = self.new_usage()
 
     def _spent_in(self, seconds: float) -> Callable[[], bool]:
         stopwatch = self._engine.stopwatch
@@ -133,16 +131,13 @@ class MemoryLimit:
         engine = self._engine
         self._measured = self._keys()
         self._tables = sum(map(_tables, engine.opened)) + STARTUP * (len(engine.opened) - 1)
-        usages = [database.usage for database in engine.opened]
-        for database in engine.opened:
-            if database.usage is not None:
-                database.usage.fit(database.size)
+        if self._usage_kind:
+            self._tables += STARTUP * len(engine.opened)  # as many dicts again
         backlog = engine.replication.history.backlog
         scripts = engine.scripts
         self._beside = (
             STARTUP
             + self.uncounted
-            + sum(usage.memory for usage in usages if usage is not None)
             + self._clients()
             + SESSION_BYTES * len(engine.sessions)
             + (0 if backlog is None else backlog.length)
@@ -271,7 +266,7 @@ class MemoryLimit:
         watched = engine.observer.watches_latency
         started = engine.stopwatch() if watched else 0.0
         if (self._policy.volatile and database.expiry(key) is None) or not database.discard(key):
-            return  # a candidate of old
+            return  # a candidate of old, or twice the same
         if watched:
             engine.observer.held_up("eviction-del", engine.stopwatch() - started)
         database.dirty += 1
@@ -331,7 +326,7 @@ def _patience(tenacity: int) -> float:
 
 def _tables(database: Database) -> int:
     """Bytes of the dicts of a database beyond what each key is booked with, by a look at some of them."""
-    live = database.live
+    live, usage = database.live, database.usage
     if not live:
         return 0
     step = max(1, len(live) // TABLES_MEASURED)
@@ -342,6 +337,9 @@ def _tables(database: Database) -> int:
         size += getsizeof(held) - EMPTY_SLOT if isinstance(held, dict) else len(held) * _BUCKET_ENTRY
         if times is not None:
             size += getsizeof(times) - ENTRY * len(times)
+        if usage is not None:
+            uses = usage.slots[slot]
+            size += getsizeof(uses) - EMPTY_SLOT if isinstance(uses, dict) else len(uses) * _BUCKET_ENTRY
     return size * len(live) // len(looked) - ENTRY * database.size
 
 

@@ -83,6 +83,8 @@ class Books:
     def _slot(self, database: Database, slot: int) -> int:
         held = database.values[slot]
         times = database.expires[slot]
+        if database.usage is not None:
+            database.usage.fill(slot, held, database.access[slot])
         total = ENTRY * len(held) + (0 if times is None else EXPIRY * len(times))
         for key, value in held.items():
             total += (len(key) + TEXT) & BLOCKS

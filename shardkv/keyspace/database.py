@@ -123,6 +123,8 @@ class Database:
             self.grown(slot, after)
         if self.books is not None:
             self.books.put(self, slot, key, old, value)
+            if self.usage is not None:
+                self.usage.new(slot, key)
         return after != before
 
     def grown(self, slot: int, count: int) -> None:
@@ -161,6 +163,8 @@ class Database:
             self._one_less(slot, times)
         if self.books is not None:
             self.books.gone(self, slot, key, value)
+            if self.usage is not None:
+                self.usage.slots[slot].pop(key, None)
         return value
 
     def discard(self, key: bytes) -> bool:
@@ -211,25 +215,26 @@ class Database:
     def idle_seconds(self, key: bytes, now: int) -> int:
         """For how long a key has not been used (``now``: Unix seconds). Without a policy that asks for each key's use
         the keys of a slot share one time."""
-        usage = self.usage
-        return usage.idle_seconds(key) if isinstance(usage, Recency) else max(0, now - self.access[key_slot(key)])
+        slot, usage = key_slot(key), self.usage
+        idle = usage.idle_seconds(slot, key) if isinstance(usage, Recency) else None
+        return max(0, now - self.access[slot]) if idle is None else idle
 
     def frequency(self, key: bytes) -> int:
         """How often a key is used, on the scale of the LFU policies."""
         usage = self.usage
-        return usage.count(key) if isinstance(usage, Frequency) else LFU_START
+        return usage.count(key_slot(key), key) if isinstance(usage, Frequency) else LFU_START
 
     def mark(self, key: bytes, now: int, idle: int | None, frequency: int | None) -> None:
         """Have a key be used last so many seconds before ``now`` (Unix seconds) or, where that is what counts, so
         often. None: nothing is known of it."""
-        usage = self.usage
+        slot, usage = key_slot(key), self.usage
         if isinstance(usage, Frequency):
             if frequency is not None:
-                usage.set_count(key, frequency)
+                usage.set_count(slot, key, frequency)
         elif idle is not None:
-            self.access[key_slot(key)] = max(0, now - idle)
+            self.access[slot] = max(0, now - idle)
             if isinstance(usage, Recency):
-                usage.set_idle(key, idle)
+                usage.set_idle(slot, key, idle)
 
     # ---- many keys
 
@@ -242,6 +247,8 @@ class Database:
         self.live = []
         self.place = {}
         self.hash_times = Deadlines()
+        if self.usage is not None:
+            self.usage.slots = [{} for _ in range(SLOT_COUNT)]
         if self.books is not None:
             self.books.cleared()
 
@@ -252,8 +259,7 @@ class Database:
         for name in ("values", "expires", "access", "size", "expiring", "filled", "live", "place", "hash_times"):
             setattr(self, name, getattr(other, name))
         if self.usage is not None:
-            self.usage = other.usage or self.usage
-            self.usage.fit(self.size)
+            self.usage.slots = [{} for _ in range(SLOT_COUNT)] if other.usage is None else other.usage.slots
         if self.books is not None:
             self.books.recount()
 
@@ -291,6 +297,8 @@ class Database:
             return 0
         if self.books is not None:
             self.books.dropped(self, slot)
+        if self.usage is not None:
+            self.usage.drop(slot)
         self._emptied(slot)
         self.freeing.give_all((self.values[slot],), (self.expires[slot],), count)
         self.values[slot] = {}

@@ -8,14 +8,16 @@ is not given up for what it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..values.buckets import Buckets
 from .database import LARGE_SLOT, Database
-from .slots import SLOT_COUNT
+from .slots import SLOT_COUNT, key_slot
+from .usage import Keys
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 POOL: Final = 16
 #: About so many keys are taken from one slot in one draw.
 PORTION: Final = 16
-#: Where the largest slot holds so many times the keys of the mean, slots are drawn by how many they hold.
-_UNEVEN: Final = 8
+#: Neighbouring slots are drawn together, which is quicker, but in so many places.
+WINDOWS: Final = 8
 #: Slots that are refused for holding few keys, until one is taken as it comes.
 _REFUSALS: Final = 16
 #: More slots than this are not asked for one draw.
@@ -77,10 +79,12 @@ class Eviction:
             return []
         if self.policy.order == "random":
             return self._random_keys(eligible, count)
-        return self._best_keys(eligible, samples * count, count)
+        return self._best_keys(eligible, samples, count)
 
     def take_back(self, places: list[Place]) -> None:
         """Some of those that were chosen are still there."""
+        if self.policy.order == "random":
+            return
         for database, key in places:
             self._pool.setdefault(database, []).append(key)
 
@@ -89,15 +93,13 @@ class Eviction:
         return database.expiring if self.policy.volatile else database.size
 
     def _random_keys(self, databases: Sequence[Database], count: int) -> list[Place]:
-        """One database after the other gives up a key."""
-        found = []
-        for _ in range(count):
-            self._turn = (self._turn + 1) % len(databases)
-            database = databases[self._turn]
-            keys = self._draw(database, 1)
-            if keys:
-                found.append((database, keys[int(self._random() * len(keys))]))
-        return found
+        """The databases take turns."""
+        self._turn += 1
+        database = databases[self._turn % len(databases)]
+        keys: list[bytes] = []
+        self._judge(database, count, keys, [])
+        self._rng.shuffle(keys)
+        return [(database, key) for key in keys[:count]]
 
     def _best_keys(self, databases: Sequence[Database], samples: int, count: int) -> list[Place]:
         total = sum(map(self._eligible, databases))
@@ -105,55 +107,71 @@ class Eviction:
         scores: list[int] = []
         ends: list[int] = []
         for database in databases:
-            drawn = self._draw(database, max(samples * self._eligible(database) // total, PORTION))
-            drawn += self._pool.get(database, ())
-            keys += drawn
-            scores += self._scores(database, drawn)
+            share = samples * count * self._eligible(database) // total
+            self._judge(database, max(share, PORTION), keys, scores)
             ends.append(len(keys))
+        count = max(1, min(count, len(keys) // samples))  # a choice among few is a poor one
         # As integers with the places in their low bits they are ranked several times as fast as by a key function.
         ranking = sorted([score << _PLACE_BITS | place for place, score in enumerate(scores)])
         self._pool = {}
-        best, good = ranking[-count:], ranking[-count - POOL : -count]
-        if len(databases) == 1:
-            [database] = databases
-            self._pool[database] = [keys[rank & _PLACES] for rank in good]
-            return [(database, keys[rank & _PLACES]) for rank in best]
-        owners = [
-            database
-            for database, end, begin in zip(databases, ends, [0, *ends], strict=False)
-            for _ in range(begin, end)
+        chosen = [
+            (databases[bisect(ends, place)], keys[place])
+            for place in [rank & _PLACES for rank in ranking[-count - POOL :]]
         ]
-        self.take_back([(owners[rank & _PLACES], keys[rank & _PLACES]) for rank in good])
-        return [(owners[rank & _PLACES], keys[rank & _PLACES]) for rank in best]
+        self.take_back(chosen[:-count])
+        return chosen[-count:]
 
-    def _scores(self, database: Database, keys: Sequence[bytes]) -> list[int]:
-        """How well each key could be done without, as things are now."""
-        if self.policy.order == "ttl":
-            return [_NEVER - (database.expiry(key) or _NEVER) for key in keys]
+    def _judge(self, database: Database, count: int, keys: list[bytes], scores: list[int]) -> None:
+        """Draw about so many keys of a database; they and those of its pool are added to ``keys``, and to ``scores``
+        how well each could be done without, as things are now (not where chance decides)."""
+        places = self._pool.get(database, ()) if self.policy.order != "random" else ()
         usage = database.usage
-        return [0] * len(keys) if usage is None else usage.scores(keys)
+        mean = self._eligible(database) / max(1, len(database.live))
+        if mean <= PORTION and database.filled <= LARGE_SLOT and not self.policy.volatile:
+            # All keys of some slots and their neighbours: which keys those are is chance enough.
+            width = int(count / mean / WINDOWS) + 1
+            held_in: Sequence[Any] = database.values if usage is None else usage.slots
+            window: list[Any] = []
+            for _ in range(WINDOWS):
+                start = database.live[int(self._random() * len(database.live))] - int(self._random() * width)
+                start = max(0, min(start, SLOT_COUNT - width))
+                window += held_in[start : start + width]
+            keys += [key for held in window for key in held]
+            if usage is not None:
+                scores += usage.all_scores(window)
+        else:
+            drawn = self._draw(database, count)
+            keys += chain.from_iterable(drawn.values())
+            scores += self._scores(database, drawn, drawn)
+        keys += places
+        for key in places:
+            slot = key_slot(key)
+            scores += self._scores(database, (slot,), {slot: (key,)})
+
+    def _scores(self, database: Database, slots: Iterable[int], keys: Keys) -> list[int]:
+        """The same for the keys of these slots."""
+        if self.policy.order == "ttl":
+            expires = database.expires
+            return [_NEVER - (expires[slot] or {}).get(key, _NEVER) for slot in slots for key in keys[slot]]
+        usage = database.usage
+        return [] if usage is None else usage.scores(slots, keys, database.access)
 
     # ---- drawing
 
-    def _draw(self, database: Database, count: int) -> list[bytes]:
-        """About so many random keys that may go, a few from each of several slots; fewer if there are few."""
-        mean = self._eligible(database) / max(1, len(database.live))
+    def _draw(self, database: Database, count: int) -> dict[int, list[bytes]]:
+        """About so many random keys that may go by slot, a few from each of several slots; fewer if there are few."""
         held_in: Sequence[Any] = database.expires if self.policy.volatile else database.values
-        uneven = self.policy.volatile or database.filled > _UNEVEN * (mean + 1)
-        if self.policy.volatile:
-            slots = self._timed_slots(database)
-        else:
-            slots = self._weighed_slots(database) if uneven else self._slots(database)
-        part = PORTION / mean
-        found: list[bytes] = []
+        slots = self._timed_slots(database) if self.policy.volatile else self._weighed_slots(database)
+        drawn: dict[int, list[bytes]] = {}
+        found = 0
         for slot in slots:
             held = held_in[slot]
-            if held:
-                # Where any slot is as likely as another, each gives up the same part of its keys.
-                found += self._some(held, PORTION if uneven else int(len(held) * part + 1))
-                if len(found) >= count:
+            if held and slot not in drawn:
+                drawn[slot] = keys = self._some(held, min(PORTION, count))
+                found += len(keys)
+                if found >= count:
                     break
-        return found
+        return drawn
 
     def _some(self, held: Any, wanted: int) -> list[bytes]:
         """So many of the keys of a slot, or all."""
@@ -165,16 +183,11 @@ class Eviction:
         start = int(self._random() * min(spare + 1, LARGE_SLOT))  # going there takes as many steps
         return list(islice(held, start, start + wanted))
 
-    def _slots(self, database: Database) -> Iterator[int]:
-        """Random slots that hold keys."""
-        random, live = self._random, database.live
-        for _ in range(_TRIES):
-            yield live[int(random() * len(live))]
-
     def _weighed_slots(self, database: Database) -> Iterator[int]:
         """Random slots, each as often as it holds many keys."""
         random, live, values = self._random, database.live, database.values
-        for slot in self._slots(database):
+        for _ in range(_TRIES):
+            slot = live[int(random() * len(live))]
             for _ in range(_REFUSALS):
                 if random() * database.filled < len(values[slot]):
                     break

@@ -1,7 +1,8 @@
 """``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
 
 Without a choice among ``--speed``, ``--logged``, ``--replicated``, ``--snapshots``, ``--scripts``, ``--memory``,
-``--costs`` and ``--stalls`` all are measured; ``--quick`` is about speed alone unless another is asked for.
+``--eviction``, ``--costs`` and ``--stalls`` all are measured; ``--quick`` is about speed alone unless another is asked
+for.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from . import costs, logged, memory, replicated, scripts, snapshots, stalls
+from . import costs, eviction, logged, memory, replicated, scripts, snapshots, stalls
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -68,6 +69,14 @@ def _stalls(chosen: argparse.Namespace) -> list[str]:
     return stalls.missed(waits)
 
 
+def _eviction(chosen: argparse.Namespace) -> list[str]:
+    scale = 10 if chosen.quick else 1
+    hits, full = eviction.hit_rates(scale, _tell), eviction.fullness(scale // 3 or 1, _tell)
+    costs_of_it = eviction.prices(_plan(chosen), _tell)
+    print(f"\n{eviction.as_table(hits, full, costs_of_it)}")
+    return eviction.missed(hits, full, costs_of_it)
+
+
 #: The tables beside that of throughput: each measures, prints, and returns the promises missed.
 TABLES: Final[dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]]] = {
     "logged": ("what appendonly with everysec costs SET", _logged),
@@ -75,6 +84,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]]] 
     "snapshots": ("saving, loading, and what clients feel of BGSAVE", _snapshots),
     "scripts": ("EVALSHA of a GET, of ten INCRs and of a loop", _scripts),
     "memory": ("growth of resident memory for the same data", _memory),
+    "eviction": ("hit rates, memory at its limit, and what a limit costs SET", _eviction),
     "costs": ("time an operation as the data grows to a million", _costs),
     "stalls": ("how long others wait while very much is deleted or expires", _stalls),
 }

@@ -86,12 +86,12 @@ def side_by_side(workloads: Sequence[Workload], plan: Plan, tell: Callable[[str]
         return rows, skipped
 
 
-def run(server: Server, workload: Workload, depth: int, plan: Plan) -> Sample:
+def run(server: Server, workload: Workload, depth: int, plan: Plan, keyspace: int = KEYSPACE) -> Sample:
     """One run of redis-benchmark. Raises RuntimeError with what it said if it fails."""
     count = plan.count(workload, depth)
     command = ["taskset", "-c", "1"] if plan.pin else []
     command += ["redis-benchmark", "-h", server.host, "-p", str(server.port), "--csv"]
-    command += ["-c", str(CLIENTS), "-P", str(depth), "-n", str(count), "-r", str(KEYSPACE)]
+    command += ["-c", str(CLIENTS), "-P", str(depth), "-n", str(count), "-r", str(keyspace)]
     command += workload.words or ("-t", workload.name)
     before = server.cpu_seconds()
     done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT, check=False)

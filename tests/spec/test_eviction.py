@@ -102,6 +102,7 @@ def test_the_keys_whose_time_is_next_go_first(kv: EngineClient) -> None:
 
 def test_the_keys_not_used_for_longest_go_first(kv: EngineClient) -> None:
     limited(kv, "allkeys-lru")
+    kv("CONFIG", "SET", "maxmemory-samples", 10)
     fill(kv, 2000, "old")
     kv.wait(5000)
     fill(kv, 2000, "new")
@@ -115,7 +116,7 @@ def test_the_keys_not_used_for_longest_go_first(kv: EngineClient) -> None:
 
 def test_the_keys_used_seldom_go_first(kv: EngineClient) -> None:
     limited(kv, "allkeys-lfu")
-    kv("CONFIG", "SET", "lfu-log-factor", 0)
+    kv("CONFIG", "SET", "lfu-log-factor", 0, "maxmemory-samples", 10)
     fill(kv, 4000)
     for _ in range(5):
         for number in range(2000):

@@ -170,8 +170,10 @@ def test_frequency_and_idle_time_exclude_each_other(kv: EngineClient) -> None:
     with refused("ERR An LFU maxmemory policy is selected, idle time not tracked." + tail):
         kv("OBJECT", "IDLETIME", "k")
     assert kv("OBJECT", "FREQ", "k") == 5
+    kv("GET", "k")
+    assert kv("OBJECT", "FREQ", "k") == 6
     kv.wait(120_000)
-    assert kv("OBJECT", "FREQ", "k") == 3
+    assert kv("OBJECT", "FREQ", "k") == 4
 
 
 def test_wait_waits_for_its_time_and_finds_no_replica(kv: EngineClient) -> None:

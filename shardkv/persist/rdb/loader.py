@@ -131,8 +131,6 @@ class RdbLoader:
         """The file says how a key was used: a slot was used last when the last of its keys was."""
         slot, clock = key_slot(key), self._now // 1000
         before = database.access[slot]
-        if database.usage is not None:
-            database.usage.fit(database.size)
         database.mark(key, clock, idle, frequency)
         database.access[slot] = max(before, database.access[slot])
 
