@@ -30,6 +30,8 @@ from .metric_names import COUNTERS, GAUGES, INSTANCE, WORDS
 
 #: A piece of a family has about this many samples.
 PIECE: Final = 50
+#: The durations of so many commands are put together at a time.
+COMMANDS: Final = 8
 #: Sections whose fields are metrics by their names.
 _PLAIN: Final = ("Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Cluster")
 #: The format: the one that every version of Prometheus reads. (redis_exporter's quantiles, from 0 to 100, are none for
@@ -41,12 +43,12 @@ Fields = dict[str, Any]
 
 def steps(engine: Engine) -> Iterator[bytes]:
     """The text in pieces."""
+    last = ""
     for family in families(engine):
-        head = True
         for piece in _pieces(family):
             text = generate_latest(_Only(piece))
-            yield text if head else _without_head(text)
-            head = False
+            yield text if piece.name != last else _without_head(text)
+            last = piece.name
 
 
 class _Only(Collector):
@@ -73,7 +75,7 @@ def _without_head(text: bytes) -> bytes:
 
 
 def families(engine: Engine) -> Iterator[Metric]:
-    """All families of metrics that have a sample, each asked for when its turn comes."""
+    """All families of metrics, each asked for when its turn comes; a long one may come in parts."""
     facts = engine.world.facts()
     yield _gauge("up", "Whether the node answers.", 1)
     known: Fields = {}
@@ -208,21 +210,24 @@ def _was_sent(stats: Any) -> bool:
 
 
 def _durations(engine: Engine) -> Iterator[Metric]:
-    """As LATENCY HISTOGRAM and INFO latencystats show them, in microseconds."""
+    """As LATENCY HISTOGRAM and INFO latencystats show them, in microseconds; a few commands at a time."""
+    timed = [(name, command.stats) for name, command in TABLE.items() if command.stats.durations.calls]
+    for start in range(0, len(timed), COMMANDS):
+        histogram = HistogramMetricFamily("redis_commands_latencies_usec", "How long calls took.", labels=("cmd",))
+        for name, stats in timed[start : start + COMMANDS]:
+            durations = stats.durations
+            buckets = [(str(float(most)), float(passed)) for most, passed in durations.cumulative()]
+            buckets.append(("+Inf", float(durations.calls)))
+            histogram.add_metric((name,), buckets, sum_value=stats.microseconds)
+        yield histogram
     wanted = engine.config.latency_tracking_info_percentiles
-    histogram = HistogramMetricFamily("redis_commands_latencies_usec", "How long calls took.", labels=("cmd",))
-    summary = SummaryMetricFamily("redis_latency_percentiles_usec", "The same as percentiles.", labels=("cmd",))
-    for name, command in TABLE.items():
-        stats, durations = command.stats, command.stats.durations
-        calls = durations.calls
-        if not calls:
-            continue
-        buckets = [(str(float(most)), float(passed)) for most, passed in durations.cumulative()]
-        histogram.add_metric((name,), [*buckets, ("+Inf", float(calls))], sum_value=stats.microseconds)
-        for share, found in zip(wanted, durations.percentiles(wanted) if wanted else (), strict=True):
-            summary.add_sample("redis_latency_percentiles_usec", {"cmd": name, "quantile": f"{share:g}"}, found)
-        summary.add_metric((name,), calls, stats.microseconds)
-    yield from (histogram, summary)
+    for start in range(0, len(timed), COMMANDS):
+        summary = SummaryMetricFamily("redis_latency_percentiles_usec", "The same as percentiles.", labels=("cmd",))
+        for name, stats in timed[start : start + COMMANDS]:
+            for share, found in zip(wanted, stats.durations.percentiles(wanted) if wanted else (), strict=True):
+                summary.add_sample("redis_latency_percentiles_usec", {"cmd": name, "quantile": f"{share:g}"}, found)
+            summary.add_metric((name,), stats.durations.calls, stats.microseconds)
+        yield summary
 
 
 def _errors(engine: Engine) -> Iterator[Metric]:
@@ -259,3 +264,6 @@ def _observed(engine: Engine) -> Iterator[Metric]:
     yield _gauge("slowlog_last_id", "The number of the last one.", newest[0].id if newest else 0)
     took_last = newest[0].amount / 1e6 if newest else 0.0
     yield _gauge("last_slow_execution_duration_seconds", "How long that one took.", took_last)
+    for kind, log in engine.command_logs.items():
+        name = f"commandlog_{kind.decode().replace('-', '_')}_length"
+        yield _gauge(name, "How many entries a log of COMMANDLOG has.", len(log))
