@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from shardkv.cluster import nodesconf
-from shardkv.cluster.events import Progress, Reconfigured, Tick
+from shardkv.cluster.events import Progress, Reconfigured, Strayed, Tick
 from shardkv.cluster.found import claims_of
 from shardkv.cluster.machine import ClusterMachine
-from shardkv.cluster.nodes import MASTER, Node, NodeId
+from shardkv.cluster.nodes import MASTER, Node, NodeId, bitmap_of
 from shardkv.cluster.orders import Order, ResetNode
 from shardkv.cluster.routing import readable_bitmap, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
@@ -171,6 +171,12 @@ class ClusterNode:
     def claim_loaded(self) -> None:
         """Claim, or begin to import, the slots of keys that were loaded and that are not this node's."""
         filled = {slot for database in self._engine.opened for slot in database.live}
+        strays = [slot for slot in filled if self.machine.view.strays >> slot & 1]
+        if strays:
+            self._log(
+                "warning", f"{len(strays)} slot(s) hold keys that were on their way when I was ended: deleting them."
+            )
+            self._dropping.begin(strays)
         orders, said = claims_of(self.machine.view, filled)
         for line in said:
             self._log("warning", line)
@@ -292,11 +298,14 @@ class ClusterNode:
         self._dropping.finish(slots)
 
     def hide(self) -> None:
-        """Let walks pass by the keys that are not this node's any more, or not yet."""
+        """Let walks pass by the keys that are not this node's any more, or not yet, and note whose they are not."""
         hidden = self._engine.hidden
         hidden.clear()
         hidden.update(dict.fromkeys(self._jobs.arriving, False))
         hidden.update(dict.fromkeys(self._dropping.slots, True))
+        strays = bitmap_of(hidden)
+        if strays != self.machine.view.strays:
+            self.driver.submit(Strayed(strays))
 
     def _publish(self, channel: bytes, payload: bytes, sharded: bool) -> None:
         self._engine.deliver(channel, payload, sharded)

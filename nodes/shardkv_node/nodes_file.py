@@ -68,6 +68,7 @@ class NodesFile:
                 number = self._asked
                 with trio.CancelScope(shield=True):
                     await trio.to_thread.run_sync(self._store, number, self._view)
+                await trio.lowlevel.checkpoint_if_cancelled()  # the world that it was held back from is gone
                 self._note(number)
         finally:
             self._running = False

@@ -79,4 +79,12 @@ class Reconfigured:
     settings: Settings
 
 
-Event: TypeAlias = Tick | Received | LinkUp | LinkLost | Ordered | Progress | Reconfigured
+@dataclass(frozen=True, slots=True)
+class Strayed:
+    """These slots (a set of bits) hold keys here that are not this node's own: they are on their way to it as a whole,
+    or still to be deleted. Whatever happens to the process, they are no claim."""
+
+    slots: int
+
+
+Event: TypeAlias = Tick | Received | LinkUp | LinkLost | Ordered | Progress | Reconfigured | Strayed

@@ -1,5 +1,5 @@
 """What a node does about slots of which it found keys on its disk and that are not its own, as Redis does: those of
-nobody become its own, those of others it is importing."""
+nobody become its own, those of others it is importing. Strays are known for what they are, and left out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def claims_of(view: ClusterView, filled: Iterable[int]) -> tuple[list[Order], li
     """The orders to carry out for slots that hold keys, and what to say of each in the log."""
     if not view.me.is_primary:
         return [], []  # the keys are its primary's
+    filled = [slot for slot in filled if not view.strays >> slot & 1]
     free: list[int] = []
     orders: list[Order] = []
     said: list[str] = []

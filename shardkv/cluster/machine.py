@@ -44,7 +44,7 @@ from .adoption import adopt
 from .core import Core
 from .effects import Answer, Effect, Follow, Persist, Route
 from .election import campaign
-from .events import Event, LinkLost, LinkUp, Ordered, Progress, Received, Reconfigured, Tick
+from .events import Event, LinkLost, LinkUp, Ordered, Progress, Received, Reconfigured, Strayed, Tick
 from .failure import assess, reports
 from .hearing import hear
 from .lease import leased_until
@@ -142,6 +142,8 @@ class ClusterMachine:
             core.out.append(Answer(event.ticket, self._obey(event)))
         elif isinstance(event, Progress):
             self._progress(event)
+        elif isinstance(event, Strayed):
+            core.view = replace(core.view, strays=event.slots)
         elif isinstance(event, Reconfigured):
             core.settings = event.settings
             self._announce_self()

@@ -1,8 +1,10 @@
 """nodes.conf: the view as text, in Redis's own format, and back.
 
-A line a node, as CLUSTER NODES prints it, then ``vars currentEpoch N lastVoteEpoch N``. The line of vars stands last
-and every line ends with a newline, so a file that was cut anywhere is found out. Read is what 7.0 and 7.2+ write: the
-address may have a bus port, a hostname and named extras (``ip:port@bus,hostname,shard-id=...,tls-port=...``).
+A line a node, as CLUSTER NODES prints it, then ``vars currentEpoch N lastVoteEpoch N``, and a var of our own where
+there is something to say in it: ``straySlots 0-99,200`` (Redis skips those that it doesn't know). The line of vars
+stands last and every line ends with a newline, so a file that was cut anywhere is found out. Read is what 7.0 and 7.2+
+write: the address may have a bus port, a hostname and named extras
+(``ip:port@bus,hostname,shard-id=...,tls-port=...``).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from .view import ClusterView
 _FLAGS = {name: flag for flag, name in FLAG_NAMES.items()} | {"noflags": 0}
 _BUS_OFFSET = 10000
 _SILENCE = Liveness(connected=False)
+_STRAYS = "straySlots"
 
 
 class NodesConfFault(Exception):
@@ -51,7 +54,9 @@ def dump(view: ClusterView, liveness: Mapping[NodeId, Liveness] | None = None) -
         for node in view.nodes.values()
         if not node.flags & HANDSHAKE
     ]
-    lines.append(f"vars currentEpoch {view.current_epoch} lastVoteEpoch {view.last_vote_epoch}")
+    strays = ",".join(f"{first}-{last}" for first, last in ranges_of(view.strays))
+    said = f" {_STRAYS} {strays}" if strays else ""
+    lines.append(f"vars currentEpoch {view.current_epoch} lastVoteEpoch {view.last_vote_epoch}{said}")
     return "\n".join(lines) + "\n"
 
 
@@ -113,6 +118,7 @@ class _Reader:
         self.importing: dict[int, NodeId] = {}
         self.epochs: dict[str, int] | None = None
         self.taken = 0
+        self.strays = 0
 
     def take(self, line: str) -> None:
         words = line.split()
@@ -161,7 +167,14 @@ class _Reader:
     def _take_vars(self, words: list[str]) -> None:
         if len(words) % 2:
             raise ValueError("vars come in pairs")
-        self.epochs = {name: _number(value) for name, value in zip(words[::2], words[1::2], strict=True)}
+        told = dict(zip(words[::2], words[1::2], strict=True))
+        for word in filter(None, told.pop(_STRAYS, "").split(",")):
+            first, _, last = word.partition("-")
+            start, end = _number(first), _number(last or first)
+            if not start <= end < SLOTS:
+                raise ValueError(f"not a range of slots: {word}")
+            self.strays |= bitmap_of_range(start, end)
+        self.epochs = {name: _number(value) for name, value in told.items()}
         if "currentEpoch" not in self.epochs or "lastVoteEpoch" not in self.epochs:
             raise ValueError("vars lack currentEpoch or lastVoteEpoch")
 
@@ -194,6 +207,7 @@ class _Reader:
             last_vote_epoch=self.epochs["lastVoteEpoch"],
             migrating={s: there for s, there in self.migrating.items() if mine >> s & 1 and there in nodes},
             importing={s: there for s, there in self.importing.items() if there in nodes},
+            strays=self.strays & ~mine,
         )
 
 

@@ -33,7 +33,8 @@ State: TypeAlias = Literal["ok", "fail"]
 
 @dataclass(frozen=True)
 class ClusterView:
-    """``nodes`` has the own node too, always. ``migrating`` and ``importing`` name the other side by slot."""
+    """``nodes`` has the own node too, always. ``migrating`` and ``importing`` name the other side by slot. ``strays``:
+    the slots of which this node holds keys that are not its own, for they arrive as a whole, or are being deleted."""
 
     myself: NodeId
     nodes: Mapping[NodeId, Node]
@@ -42,6 +43,7 @@ class ClusterView:
     migrating: Mapping[int, NodeId] = field(default_factory=dict)
     importing: Mapping[int, NodeId] = field(default_factory=dict)
     state: State = "fail"
+    strays: int = 0
 
     @classmethod
     def alone(cls, node: Node) -> ClusterView:
@@ -221,6 +223,8 @@ class ClusterView:
             return True
         if self.migrating != other.migrating or self.importing != other.importing or self.myself != other.myself:
             return True
+        if self.strays != other.strays:
+            return True
         if self.nodes is other.nodes:
             return False
         for before, node in self.changes_since(other):
@@ -251,7 +255,7 @@ class ClusterView:
         return (
             self.last_vote_epoch != other.last_vote_epoch
             or (me.id, me.primary, me.config_epoch) != (before.id, before.primary, before.config_epoch)
-            or bool(me.slots & ~before.slots)
+            or bool(me.slots & ~before.slots or self.strays & ~other.strays)
             or any(other.migrating.get(slot) != node for slot, node in self.migrating.items())
         )
 

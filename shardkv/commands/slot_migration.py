@@ -146,7 +146,7 @@ def cluster_syncslots(ctx: Context, words: list[bytes]) -> Reply:
     word, rest = words[2].upper(), words[3:]
     if word == b"BEGIN" and len(rest) == 3:
         port.begin_import(ctx.session, rest[0].decode("latin-1"), rest[1].decode("latin-1"), _bitmap(rest[2]))
-        return OK
+        return lasting(ctx, OK)
     job = port.import_of(ctx.session)
     if word == b"RESTORE" and len(rest) % 4 == 0:
         for at in range(0, len(rest), 4):

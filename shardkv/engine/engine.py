@@ -126,6 +126,7 @@ class Engine:
         self.memory = MemoryLimit(self)
         self.stopping = Stopping(self)
         self.context: Context = Context(self, Session(id=0, db=self.database(0), created=0))
+        self.context.command, self.context.words = TABLE["ping"], []  # until the first request
         self.scripts = Scripts(self)
         self.refresh_calm()
 

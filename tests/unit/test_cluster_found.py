@@ -31,6 +31,10 @@ def test_slots_of_nobody_become_its_own_and_those_of_others_are_imported() -> No
     assert claims_of(a_view(), [1, 3]) == ([], [])
 
 
+def test_strays_are_no_claim() -> None:
+    assert claims_of(replace(a_view(), strays=1 << 5 | 1 << 2), [2, 5]) == ([], [])
+
+
 def test_a_replica_claims_nothing() -> None:
     view = a_view()
     assert claims_of(view.amend(ME, primary=OTHER, flags=SLAVE), [5, 2]) == ([], [])

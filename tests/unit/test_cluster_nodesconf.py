@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shardkv.cluster.nodes import FAIL, HANDSHAKE, MASTER, MIGRATE_TO, SLAVE, Node, bitmap_of_range
@@ -23,6 +25,18 @@ def a_view() -> ClusterView:
     )
     view = view.assign(A, bitmap_of_range(0, 99) | 1 << 5000).assign(B, bitmap_of_range(100, 4999))
     return ClusterView(A, view.nodes, 9, 4, migrating={5: B}, importing={100: B})
+
+
+def test_strays_are_remembered_in_a_var_of_our_own() -> None:
+    """One that is this node's slot after all is none."""
+    view = replace(a_view(), strays=bitmap_of_range(200, 210) | 1 << 300 | 1)
+    text = dump(view)
+    assert text.endswith("vars currentEpoch 9 lastVoteEpoch 4 straySlots 0-0,200-210,300-300\n")
+    again = load(text)
+    assert again is not None
+    assert again.strays == bitmap_of_range(200, 210) | 1 << 300
+    with pytest.raises(NodesConfFault, match="not a range of slots: 5-99999"):
+        load(text.replace("0-0", "5-99999"))
 
 
 def test_what_is_written_is_read_and_strangers_are_not_written() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -237,3 +242,59 @@ def test_shardkv_admin_grows_shrinks_saves_and_restores_a_cluster(cluster_nodes:
                 client("SET", f"outside:{number}", number)
         assert "100 key(s) brought in" in admin("import", places[0], "--from", f"127.0.0.1:{outside.port}", "--yes")
     assert "All well" in admin("check", places[0])
+
+
+def reshard_killed(nodes: list[Node], dice: Random, victim: Node | None) -> None:
+    """shardkv-admin moves slots from the first node to the second; it, or one of the two, is killed at some moment."""
+    places = addresses(nodes)
+    command = [sys.executable, "-m", "shardkv_cli.admin", "reshard", places[2], "--from", places[0], "--to", places[1]]
+    moving = subprocess.Popen([*command, "--slots", "200", "--yes"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    before = slots_of(nodes[2], id_of(nodes[0]))
+    with contextlib.suppress(AssertionError):  # it may be refused, or over before anybody looks
+        wait_for(lambda: slots_of(nodes[2], id_of(nodes[0])) < before or job_goes_on(nodes[0]), 5)
+    dice_until = time.monotonic() + dice.random() * 0.3
+    wait_for(lambda: time.monotonic() >= dice_until, 2)
+    if victim is None:
+        moving.kill()
+    else:
+        victim.kill()
+        victim.start()
+    moving.communicate(timeout=60)
+    wait_for(lambda: all(state_of(node) == "ok" for node in nodes), 40)
+
+
+def job_goes_on(node: Node) -> bool:
+    """Whether slots are on their way from a node."""
+    with node.client() as client:
+        reply: Any = client("CLUSTER", "GETSLOTMIGRATIONS")
+        return bool(reply) and job(client)["state"] not in ("success", "failed", "cancelled")
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(8, marks=pytest.mark.long)])
+def test_a_reshard_by_shardkv_admin_may_be_killed_at_any_moment(cluster_nodes: Start, rounds: int) -> None:
+    """The admin, the source, the target: no key is lost, no slot is open, and the same command goes on."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    dice = Random(seed)
+    nodes = cluster_nodes(3, **OPTIONS, appendonly="yes", appendfsync="always")
+    places = make(nodes)
+    fill(nodes[0], 20_000)
+    for victim in [None, nodes[0], nodes[1]] * rounds:
+        reshard_killed(nodes, dice, victim)
+        wait_for(lambda: "All well" in admin("check", places[2]), 40)
+        wait_for(lambda: sum(keys_held(node) for node in nodes) == 20_000, 20)
+    assert all_there(nodes[1], 20_000)
+    left = slots_of(nodes[2], id_of(nodes[0]))
+    out = admin("reshard", places[2], "--from", places[0], "--to", places[1], "--slots", 100, "--yes")
+    assert "100 slot(s) with" in out
+    assert slots_of(nodes[2], id_of(nodes[0])) == left - 100
+    assert all_there(nodes[2], 20_000)
+    assert "All well" in admin("check", places[0])
+
+
+def keys_held(node: Node) -> int:
+    """DBSIZE."""
+    with node.client() as client:
+        reply = client("DBSIZE")
+    assert isinstance(reply, int)
+    return reply
