@@ -10,6 +10,7 @@ import itertools
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -19,17 +20,19 @@ from redis.cluster import RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
 from redis.retry import Retry
 
+from tests.support.namespaces import Network, Side
+
 PAUSE = 0.002  # seconds between two writes, and before a failed one is tried again
 READ_BACK = 500
 
 
-def connect(ports: Sequence[int]) -> RedisCluster:
+def connect(addresses: Sequence[tuple[str, int]]) -> RedisCluster:
     """redis-py's cluster client, as it comes but for short timeouts: whoever hangs is given up soon."""
     last: Exception | None = None
-    for port in ports:
+    for host, port in addresses:
         try:
             return RedisCluster(
-                host="127.0.0.1", port=port, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 1)
+                host=host, port=port, socket_timeout=0.5, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 1)
             )
         except (RedisError, RedisClusterException, OSError) as error:
             last = error
@@ -38,15 +41,16 @@ def connect(ports: Sequence[int]) -> RedisCluster:
 
 @dataclass
 class Shard:
-    """One shard's writes. ``acknowledged``: (number, when) in order."""
+    """One shard's writes from one place. ``acknowledged``: (number, when) in order."""
 
     tag: str
+    side: Side = "right"
     acknowledged: list[tuple[int, float]] = field(default_factory=list)
     refused: int = 0
 
     def key(self, number: int) -> str:
         """The key of a write."""
-        return f"{{{self.tag}}}:{number}"
+        return f"{{{self.tag}}}:{self.side}:{number}"
 
     def longest_pause(self, since: float, until: float) -> float:
         """Seconds of the longest time in which no write was acknowledged."""
@@ -56,11 +60,16 @@ class Shard:
 
 
 class Load:
-    """A writer a shard, from ``with`` to its end."""
+    """A writer a shard, from ``with`` to its end; on a ``network`` one more for the first, on the left side."""
 
-    def __init__(self, ports: Sequence[int], tags: Sequence[str]) -> None:
+    def __init__(
+        self, addresses: Sequence[tuple[str, int]], tags: Sequence[str], network: Network | None = None
+    ) -> None:
         self.shards = [Shard(tag) for tag in tags]
-        self._ports = list(ports)
+        if network is not None:
+            self.shards.append(Shard(tags[0], "left"))
+        self._addresses = list(addresses)
+        self._network = network
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._write, args=(shard,), daemon=True) for shard in self.shards]
 
@@ -79,11 +88,15 @@ class Load:
             thread.join(30)
 
     def _write(self, shard: Shard) -> None:
+        with self._network.inside(shard.side) if self._network is not None else nullcontext():
+            self._write_on(shard)
+
+    def _write_on(self, shard: Shard) -> None:
         client: RedisCluster | None = None
         number = 0
         while not self._stopping.is_set():
             try:
-                client = client or connect(self._ports)
+                client = client or connect(self._addresses)
                 client.set(shard.key(number), number)
                 shard.acknowledged.append((number, time.monotonic()))
             except (RedisError, RedisClusterException, OSError, AssertionError):
@@ -95,17 +108,29 @@ class Load:
         if client is not None:
             client.close()
 
+    def wrote_on(self, cut_at: float, healed_at: float) -> float:
+        """Seconds for which writes on the left side were acknowledged after that was cut off."""
+        (left,) = (shard for shard in self.shards if shard.side == "left")
+        return max([0.0, *(when - cut_at for _, when in left.acknowledged if cut_at <= when < healed_at)])
+
     def lost(self) -> dict[str, int]:
         """How many acknowledged writes are not there, by tag. The load must have been stopped."""
-        missing: dict[str, int] = {}
-        with connect(self._ports) as client:
+        counts = {shard.tag: 0 for shard in self.shards}
+        for shard, _ in self.missing():
+            counts[shard.tag] += 1
+        return counts
+
+    def missing(self) -> list[tuple[Shard, float]]:
+        """The acknowledged writes that are not there, with the time of each. The load must have been stopped."""
+        missing: list[tuple[Shard, float]] = []
+        with connect(self._addresses) as client:
             for shard in self.shards:
-                numbers = [number for number, _ in shard.acknowledged]
-                missing[shard.tag] = 0
-                for start in range(0, len(numbers), READ_BACK):
-                    portion = numbers[start : start + READ_BACK]
-                    values = client.mget_nonatomic([shard.key(number) for number in portion])
-                    missing[shard.tag] += sum(
-                        value != str(number).encode() for number, value in zip(portion, values, strict=True)
-                    )
+                for start in range(0, len(shard.acknowledged), READ_BACK):
+                    portion = shard.acknowledged[start : start + READ_BACK]
+                    values = client.mget_nonatomic([shard.key(number) for number, _ in portion])
+                    missing += [
+                        (shard, when)
+                        for (number, when), value in zip(portion, values, strict=True)
+                        if value != str(number).encode()
+                    ]
         return missing

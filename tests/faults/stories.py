@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.support.processes import wait_for
 
 from .load import Load
-from .world import TAGS, World
+from .world import NODE_TIMEOUT_MS, TAGS, World
 
 WARM = 1.0  # seconds of load before a fault, so that there is something to lose
 Story = Callable[[World, Load], None]
@@ -32,6 +32,16 @@ def stop_a_primary(world: World, load: Load) -> None:
     wait_for(lambda: world.is_primary(replica), 30, "the replica takes over")
     time.sleep(WARM)
     primary.signal(signal.SIGCONT)
+
+
+def cut_a_primary_off(world: World, load: Load) -> None:
+    """A primary is cut off from all others for three node timeouts; a client on its side writes on."""
+    primary, replica = world.shard_of(TAGS[0])
+    assert primary is world.servers[0]
+    world.partition()
+    wait_for(lambda: world.is_primary(replica), 30, "the replica takes over")
+    time.sleep(max(0.0, world.cut_at + 3 * NODE_TIMEOUT_MS / 1000 - time.monotonic()))
+    world.heal()
 
 
 def order_a_failover(world: World, load: Load) -> None:
@@ -89,6 +99,7 @@ def restart_one_by_one(world: World, load: Load) -> None:
 STORIES: dict[str, Story] = {
     "kill -9 of a primary": kill_a_primary,
     "SIGSTOP of a primary": stop_a_primary,
+    "a primary cut off": cut_a_primary_off,
     "ordered failover": order_a_failover,
     "primary restarts empty": restart_empty,
     "stale replica, dead primary": lose_a_stale_pair,
@@ -97,9 +108,13 @@ STORIES: dict[str, Story] = {
 }
 
 
+ON_A_NETWORK: frozenset[str] = frozenset({"a primary cut off"})
+"""Stories that need a network that can be cut."""
+
+
 def tell(world: World, story: Story) -> tuple[Load, float, float]:
     """Tell a story under load; the load, and from when to when. Afterwards the cluster is whole."""
-    with Load(world.ports, TAGS) as load:
+    with Load(world.addresses, TAGS, world.network) as load:
         time.sleep(WARM)
         began = time.monotonic()
         story(world, load)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
+from tests.support.namespaces import Network, Side
 from tests.support.processes import OptionValue, Server, wait_for
 from tests.support.wire import Client
 
@@ -15,9 +18,13 @@ TAGS = ("b", "c", "a")
 
 
 class World:
-    """Six servers; a context manager that starts them, makes them a cluster, and ends them."""
+    """Six servers; a context manager that starts them, makes them a cluster, and ends them.
 
-    def __init__(self, kind: type[Server], **options: OptionValue) -> None:
+    On a ``network`` the first of them, a primary, lives on the left side, all others and whoever asks them on the
+    right.
+    """
+
+    def __init__(self, kind: type[Server], network: Network | None = None, **options: OptionValue) -> None:
         settings: dict[str, OptionValue] = {
             "cluster_enabled": "yes",
             "cluster_node_timeout": NODE_TIMEOUT_MS,
@@ -25,13 +32,20 @@ class World:
             "appendonly": "yes",
             "repl_diskless_sync_delay": 0,
         }
+        if network is not None:
+            settings["protected_mode"] = "no"
+        self.network = network
+        self.cut_at = self.healed_at = 0.0
+        self._inside = ExitStack()
         self.servers = [kind(**(settings | options)) for _ in range(6)]
 
     def __enter__(self) -> World:
         try:
-            for server in self.servers:
-                server.start()
-            addresses = [f"127.0.0.1:{server.port}" for server in self.servers]
+            for number, server in enumerate(self.servers):
+                self._start(server, "right" if number else "left")
+            if self.network is not None:
+                self._inside.enter_context(self.network.inside("right"))
+            addresses = [f"{server.host}:{server.port}" for server in self.servers]
             words = ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
             done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
@@ -43,13 +57,34 @@ class World:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._inside.close()
         for server in self.servers:
             server.stop()
 
+    def _start(self, server: Server, side: Side) -> None:
+        if self.network is None:
+            server.start()
+            return
+        server.host = self.network.address(side)
+        with self.network.inside(side):
+            server.start()
+
     @property
-    def ports(self) -> list[int]:
+    def addresses(self) -> list[tuple[str, int]]:
         """Where they listen."""
-        return [server.port for server in self.servers]
+        return [(server.host, server.port) for server in self.servers]
+
+    def partition(self) -> None:
+        """Cut the left side off."""
+        assert self.network is not None
+        self.network.cut()
+        self.cut_at = time.monotonic()
+
+    def heal(self) -> None:
+        """End that."""
+        assert self.network is not None
+        self.healed_at = time.monotonic()
+        self.network.heal()
 
     def settled(self, but: Sequence[Server] = ()) -> bool:
         """Whether all say ok, and every replica's link is up."""
