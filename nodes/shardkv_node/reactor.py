@@ -377,6 +377,7 @@ class Reactor:
             return
         if len(data) >= self._observer.large_reply:
             self._weigh(connection)
+        connection.asked = None  # and freed while it is still in the cache
         out.clear()
         try:
             sent = connection.send(data)

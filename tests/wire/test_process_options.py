@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import syslog
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.processes import Node, wait_for
+from tests.support.processes import Node, Server, wait_for
 from tests.support.wire_replies import Refusal
 
 pytestmark = pytest.mark.wire
 
 Start = Callable[..., Node]
 Cluster = Callable[..., list[Node]]
+
+
+class FileNode(Server):
+    """A node that is started with the file ``node.conf`` of its folder."""
+
+    program = (*Node.program, "node.conf")
 
 
 def title(pid: int) -> str:
@@ -137,3 +144,44 @@ def test_a_node_runs_where_it_is_told_to(start_node: Start) -> None:
     other = start_node(server_cpulist="0-")
     assert os.sched_getaffinity(other.pid) == set(allowed)
     assert "server-cpulist '0-' cannot be had" in other.log()
+
+
+#: Stands for the C library's way to the system's log, which a test has no right to.
+LISTENING = """
+import syslog
+def said(*words):
+    with open("syslog.txt", "a") as told:
+        print(*words, file=told)
+syslog.openlog = lambda ident, options, facility: said("openlog", ident, facility)
+syslog.syslog = lambda priority, text: said("syslog", priority, text)
+"""
+
+
+def test_the_log_goes_to_syslog_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LISTENING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    options = {"syslog_enabled": "yes", "syslog_ident": "mine", "syslog_facility": "local3"}
+    with Node(dir=str(tmp_path), save="", **options) as node:
+        told = (tmp_path / "syslog.txt").read_text().splitlines()
+        assert told[0] == f"openlog mine {syslog.LOG_LOCAL3}"
+        assert f"syslog {syslog.LOG_NOTICE} Ready to accept connections tcp" in told
+        node.terminate()
+    told = (tmp_path / "syslog.txt").read_text().splitlines()
+    assert told[-1] == f"syslog {syslog.LOG_WARNING} Redis is now ready to exit, bye bye..."
+
+
+def test_renamed_commands_are_known_by_their_new_names_only(tmp_path: Path) -> None:
+    (tmp_path / "node.conf").write_text('rename-command CONFIG ""\nrename-command GET fetch\nrename-command acl door\n')
+    with FileNode(dir=str(tmp_path), save="") as node, node.client() as client:
+        for words in (("CONFIG", "GET", "*"), ("GET", "a"), ("ACL", "WHOAMI")):
+            refused = client(*words)
+            assert isinstance(refused, Refusal)
+            assert refused.text.startswith(f"ERR unknown command '{words[0]}', with args beginning with: ")
+        client.must("SET", "a", 1)
+        assert client("FETCH", "a") == client("fetch", "a") == b"1"
+        assert client("DOOR", "WHOAMI") == b"default"
+        assert client("EVAL", "return redis.call('fetch', KEYS[1])", 1, "a") == b"1"
+        assert isinstance(client("EVAL", "return redis.call('get', KEYS[1])", 1, "a"), Refusal)
+        client.must("MULTI")
+        assert isinstance(client("GET", "a"), Refusal)
+        assert isinstance(client("EXEC"), Refusal)
