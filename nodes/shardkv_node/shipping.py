@@ -1,8 +1,14 @@
-"""MIGRATE's way to the target: a connection that is kept for a while, requests in one go, their replies in order."""
+"""MIGRATE's way to the target: a connection that is kept for a while, requests in one go, their replies in order.
+
+What goes to a target whose connection is free leaves at once, from within the command: the target works while this
+node still goes from one task to the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
@@ -33,11 +39,22 @@ class _Route:
     reader: Reader = field(default_factory=lambda: Reader(replyError=ReplyError))
     database: int = 0
     fresh: bool = True
+    unsent: bytes = b""
 
-    async def ask(self, requests: list[tuple[bytes, ...]]) -> list[Any]:
-        """Send requests and return their replies, errors as values. Raises OSError, trio errors, and the reader's."""
-        packed = [pack_command(request) for request in requests]  # type: ignore[arg-type]  # stub: a tuple of one
-        await self.stream.send_all(b"".join(packed))
+    def send_at_once(self, requests: Sequence[tuple[bytes, ...]]) -> None:
+        """Send as much of the requests as the connection takes now; ``ask`` will send the rest."""
+        self.unsent = _packed(requests)
+        if isinstance(self.stream, trio.SocketStream):
+            with suppress(OSError):  # ``ask`` meets it again
+                sent = os.write(self.stream.socket.fileno(), self.unsent)
+                self.unsent = self.unsent[sent:]
+
+    async def ask(self, requests: Sequence[tuple[bytes, ...]], *, begun: bool = False) -> list[Any]:
+        """Send requests, or what is left of those that were begun at once, and return their replies, errors as values.
+        Raises OSError, trio errors, and the reader's."""
+        unsent = self.unsent if begun else _packed(requests)
+        if unsent:
+            await self.stream.send_all(unsent)
         replies: list[Any] = []
         while len(replies) < len(requests):
             reply = self.reader.gets()
@@ -51,6 +68,18 @@ class _Route:
         return replies
 
 
+def _packed(requests: Sequence[tuple[bytes, ...]]) -> bytes:
+    return b"".join([pack_command(request) for request in requests])  # type: ignore[arg-type]  # stub: a tuple of one
+
+
+def _before(route: _Route, shipment: Shipment) -> list[tuple[bytes, ...]]:
+    """What has to be said on a connection before the shipment's own requests."""
+    before: list[tuple[bytes, ...]] = [shipment.login] if shipment.login else []
+    if shipment.database != route.database:
+        before.append((b"SELECT", b"%d" % shipment.database))
+    return before
+
+
 class Shipping:
     """Carries out shipments, each in a task of its own; those to one target one after the other."""
 
@@ -59,31 +88,39 @@ class Shipping:
         self._reactor = reactor
         self._tls = tls
         self._routes: dict[tuple[bytes, int], list[_Route]] = {}
-        self._orders, self._arriving = trio.open_memory_channel[tuple[Shipment, Landed]](1 << 20)
+        self._nursery: trio.Nursery | None = None
 
     def ship(self, shipment: Shipment, landed: Landed) -> None:
         """Send it; ``landed`` is called once, when it is known how it went."""
-        self._orders.send_nowait((shipment, landed))
+        if self._nursery is None:
+            landed(Outcome(fault="connecting to the client"))  # this node ends
+            return
+        route = self._kept(shipment)
+        if route is not None and not _before(route, shipment):
+            route.send_at_once(shipment.requests)
+        self._nursery.start_soon(self._carry, shipment, landed, route)
         self._reactor.hasten()
 
     async def run(self) -> None:
         """Serve until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._close_idle)
-            async for shipment, landed in self._arriving:
-                nursery.start_soon(self._carry, shipment, landed)
+            self._nursery = nursery
+            try:
+                await self._close_idle()
+            finally:
+                self._nursery = None
 
-    async def _carry(self, shipment: Shipment, landed: Landed) -> None:
-        outcome = await self._try(shipment)
+    async def _carry(self, shipment: Shipment, landed: Landed, kept: _Route | None) -> None:
+        outcome = await self._try(shipment, kept)
         if outcome is None:
             # A kept connection turned out to be dead: the target may have closed it for being idle.
-            outcome = await self._try(shipment, anew=True)
+            outcome = await self._try(shipment, None)
         landed(outcome if outcome is not None else Outcome(fault="writing to target instance"))
         self._reactor.flush_woken()
 
-    async def _try(self, shipment: Shipment, *, anew: bool = False) -> Outcome | None:
+    async def _try(self, shipment: Shipment, kept: _Route | None) -> Outcome | None:
         """How it went; None: not at all, on a connection that had been kept."""
-        route = (None if anew else self._kept(shipment)) or await self._dial(shipment)
+        route = kept or await self._dial(shipment)
         if isinstance(route, Outcome):
             return route
         try:
@@ -103,16 +140,14 @@ class Shipping:
 
     @staticmethod
     async def _send(route: _Route, shipment: Shipment) -> Outcome:
-        before: list[tuple[bytes, ...]] = [shipment.login] if shipment.login else []
-        if shipment.database != route.database:
-            before.append((b"SELECT", b"%d" % shipment.database))
+        before = _before(route, shipment)
         if before:  # not in one go with the rest: what follows a refused SELECT would land in another database
             said = await route.ask(before)
             refused = next((str(reply) for reply in said if isinstance(reply, ReplyError)), None)
             route.database = shipment.database if refused is None else -1
             if refused is not None:
                 return Outcome(refused=refused)
-        answers = await route.ask(list(shipment.requests))
+        answers = await route.ask(shipment.requests, begun=not before and not route.fresh)
         return Outcome(errors=tuple(str(reply) if isinstance(reply, ReplyError) else None for reply in answers))
 
     async def _dial(self, shipment: Shipment) -> _Route | Outcome:
