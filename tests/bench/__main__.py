@@ -1,8 +1,8 @@
 """``python -m tests.bench``: shardkv-node and redis-server side by side, held to the budget.
 
 Without a choice among ``--speed``, ``--logged``, ``--replicated``, ``--snapshots``, ``--scripts``, ``--memory``,
-``--eviction``, ``--costs`` and ``--stalls`` all are measured; ``--quick`` is about speed alone unless another is asked
-for.
+``--eviction``, ``--costs``, ``--stalls`` and ``--cluster`` all are measured; ``--quick`` is about speed alone unless
+another is asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from . import costs, eviction, logged, memory, replicated, scripts, snapshots, stalls
+from . import clustered, costs, eviction, logged, memory, replicated, scripts, snapshots, stalls
 from .budget import missed
 from .measure import Plan, side_by_side
 from .report import as_json, as_markdown, as_table
@@ -77,6 +77,14 @@ def _eviction(chosen: argparse.Namespace) -> list[str]:
     return eviction.missed(hits, full, costs_of_it)
 
 
+def _clustered(chosen: argparse.Namespace) -> list[str]:
+    rounds = chosen.rounds or (1 if chosen.quick else 3)
+    pairs = [*clustered.throughput(_plan(chosen), _tell), clustered.reshard(rounds, _tell)]
+    whole, waited = clustered.atomic(rounds, _tell)
+    print(f"\n{clustered.as_table([*pairs, whole], waited)}")
+    return clustered.missed([*pairs, whole], waited)
+
+
 #: The tables beside that of throughput: each measures, prints, and returns the promises missed.
 TABLES: Final[dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]]] = {
     "logged": ("what appendonly with everysec costs SET", _logged),
@@ -87,6 +95,7 @@ TABLES: Final[dict[str, tuple[str, Callable[[argparse.Namespace], list[str]]]]] 
     "eviction": ("hit rates, memory at its limit, and what a limit costs SET", _eviction),
     "costs": ("time an operation as the data grows to a million", _costs),
     "stalls": ("how long others wait while very much is deleted or expires", _stalls),
+    "cluster": ("two nodes beside one redis-server, and how fast slots move", _clustered),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import costs, logged, memory, scripts, snapshots, stalls
+from tests.bench import clustered, costs, logged, memory, scripts, snapshots, stalls
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -98,3 +98,13 @@ def test_freeing_many_elements_stalls_nobody() -> None:
     [case, *_] = stalls.cases(300_000)
     [row] = stalls.measure([case], lambda text: None)
     assert stalls.missed([row]) == []
+
+
+def test_a_cluster_is_held_to_each_ratio_and_to_the_pause() -> None:
+    good = clustered.Pair("reshard", "keys/s", 50.0, 100.0, "redis-server", 0.5)
+    assert clustered.missed([good], 100.0) == []
+    slow = clustered.Pair("reshard", "keys/s", 40.0, 100.0, "redis-server", 0.5)
+    assert clustered.missed([slow], 120.0) == [
+        "reshard: 0.40 of redis-server, promised 0.5",
+        "writes waited 120 ms for an atomic migration, promised 100",
+    ]

@@ -20,7 +20,7 @@ from tests.support.oracle import Redis
 from tests.support.processes import Node, Server, wait_for
 from tests.support.wire import Client
 from tests.wire.test_cluster import Start, addresses, id_of, line_about, redis_cli, state_of
-from tests.wire.test_slot_moves import OPTIONS, all_there, fill, make, slots_of
+from tests.wire.test_slot_moves import OPTIONS, all_there, fill, is_linked, make, slots_of
 
 pytestmark = pytest.mark.wire
 
@@ -99,6 +99,7 @@ def _grow_and_shrink(nodes: list[Node], places: list[str]) -> None:
     redis_cli(*balance, "--cluster-weight", f"{id_of(fourth)}=0")
     assert sorted(shares(nodes[:4])) == [0, 5461, 5461, 5462]
     wait_for(lambda: agree(places[0]), 20)
+    wait_for(lambda: is_linked(fourth), 20)  # it follows who took its last slot
     redis_cli("--cluster", "del-node", places[0], id_of(fourth))
     redis_cli("--cluster", "del-node", places[0], id_of(fifth))
     for gone in (fourth, fifth):

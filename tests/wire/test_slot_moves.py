@@ -69,6 +69,11 @@ def fill(node: Node, count: int) -> None:
         client.mset_nonatomic({f"key:{number}": f"key:{number}" for number in range(count)})
 
 
+def is_linked(node: Node) -> bool:
+    """Whether a replica has all that its primary has."""
+    return "master_link_status:up" in redis_cli("-p", node.port, "INFO", "replication")
+
+
 def all_there(node: Node, count: int) -> bool:
     """Whether each of those keys has its value."""
     names = [f"key:{number}" for number in range(count)]
@@ -99,6 +104,7 @@ def test_redis_cli_moves_slots_and_nodes_while_clients_write(cluster_nodes: Star
         wait_for(lambda: slots_of(nodes[2], four) == 20, 20)
         redis_cli("--cluster", "reshard", places[0], "--cluster-from", four, "--cluster-to", one, *options[4:])
         wait_for(lambda: "[OK] All nodes agree" in redis_cli("--cluster", "check", places[0]), 30)
+        wait_for(lambda: is_linked(nodes[3]), 20)  # it follows who took its last slot
         redis_cli("--cluster", "del-node", places[0], four)
     assert "keys | " in redis_cli("--cluster", "info", places[0])
     assert redis_cli("--cluster", "call", places[0], "PING").count("PONG") == 3
