@@ -31,6 +31,8 @@ RESERVED = {
     "--unixsocket": "all nodes of a host would share it",
     "--pidfile": "all nodes of a host would share it",
 }
+# Options whose port is the first node's; the others have those behind it.
+OWN_PORTS = ("--metrics-port", "--tls-port")
 NODE_COMMAND = (sys.executable, "-m", "shardkv_cli.node")
 
 
@@ -66,8 +68,21 @@ def plan_launch(
             raise ValueError(f"{name} cannot be given to all nodes: {RESERVED[name]}")
     host = probe_host(options)
     return LaunchPlan(
-        folder, tuple(spec_of(Address(host, number), folder, command, options) for number in range(port, port + nodes))
+        folder,
+        tuple(
+            spec_of(Address(host, port + number), folder, command, options_of(number, options))
+            for number in range(nodes)
+        ),
     )
+
+
+def options_of(number: int, options: Sequence[str]) -> list[str]:
+    """The options of all nodes as the one with this number has them: it has ports of its own."""
+    words = list(options)
+    for place, word in enumerate(words[1:], 1):
+        if words[place - 1].lower() in OWN_PORTS and word.isdecimal() and int(word):
+            words[place] = str(int(word) + number)
+    return words
 
 
 def spec_of(probe: Address, folder: Path, command: Sequence[str], options: Sequence[str]) -> NodeSpec:

@@ -23,6 +23,7 @@ from shardkv.engine.engine import Engine
 from . import clock, process
 from .aof import AppendOnly
 from .cluster import ClusterNode, NodesFileFault
+from .crashes import Crashes
 from .listeners import Doors, ListenFault, listen_unix
 from .loading import LoadFault
 from .logs import Log
@@ -167,6 +168,7 @@ class Node:
         self._standing = Standing(config, self._is_replica, log)
         self.world.children.born += [self._title.show_child, self._standing.born]
         self.watchdog = Watchdog(config, log)
+        self._crashes = Crashes(config, log)
         self.cluster: ClusterNode | None = None
         self.reactor: Reactor
         self.replication: ReplicationManager
@@ -213,6 +215,7 @@ class Node:
             self.engine.replication.options_changed,
             self._title.options_changed,
             self.watchdog.options_changed,
+            self._crashes.options_changed,
         ]
         self.replication = ReplicationManager(
             self.engine, self.reactor, self.snapshots, self.append_only, self.world.children, log, self.world.tls
@@ -242,6 +245,7 @@ class Node:
         self._show_who_this_is()
         self._title.show()
         self._standing.take()
+        self._crashes.watch()
         self.replication.role_changed = self._standing.role_changed
         if config.pidfile or config.daemonize:
             self._pid_file = Path(config.pidfile or "/var/run/redis.pid").absolute()

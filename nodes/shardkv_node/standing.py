@@ -1,8 +1,10 @@
 """How the kernel treats the node and its saving children: whom it kills first when memory is short (``oom-score-adj``),
-and on which processors they run (the ``-cpulist`` options). Linux only; elsewhere the options do nothing."""
+on which processors they run (the ``-cpulist`` options), and with pages of which size (``disable-thp``). Linux only;
+elsewhere the options do nothing."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ from shardkv.config import Config
 from shardkv.errors import ReplyError
 
 _SCORE: Final = Path("/proc/self/oom_score_adj")
+_HUGE_PAGES: Final = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_PR_SET_THP_DISABLE: Final = 41
 _LEAST, _MOST = -1000, 1000
 _OPTIONS: Final = ("oom-score-adj", "oom-score-adj-values")
 _CHILD: Final = 2
@@ -29,6 +33,8 @@ class Standing:
 
     def take(self) -> None:
         """At the start: what cannot be had is logged, and the node goes on."""
+        if self._config.disable_thp and huge_pages_are_always_on():
+            self._refuse_huge_pages()
         self._pin("server-cpulist", self._config.server_cpulist)
         self.role_changed()
 
@@ -78,6 +84,15 @@ class Standing:
         _SCORE.write_text(str(min(max(wanted, _LEAST), _MOST)))
         self._changed = True
 
+    def _refuse_huge_pages(self) -> None:
+        """The process is given small pages only, from now on."""
+        try:
+            refused = ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+        except (OSError, AttributeError):
+            refused = -1
+        if refused:
+            self._log("warning", "Huge pages are always on here, and cannot be switched off for this process.")
+
     def _pin(self, option: str, text: str) -> None:
         """Run on these processors only, if any are named."""
         if not text:
@@ -86,6 +101,14 @@ class Standing:
             os.sched_setaffinity(0, processors(text))
         except (ValueError, OSError, AttributeError) as error:
             self._log("warning", f"{option} '{text}' cannot be had: {error}")
+
+
+def huge_pages_are_always_on(switch: Path = _HUGE_PAGES) -> bool:
+    """Whether the host gives every process huge pages."""
+    try:
+        return "[always]" in switch.read_text()
+    except OSError:
+        return False
 
 
 def _read_score() -> int | None:

@@ -58,6 +58,13 @@ def test_each_node_gets_its_own_port_and_folder_and_the_options_of_all(tmp_path:
     assert [node.probe.port for node in plan.nodes] == [7000, 7001]
 
 
+def test_further_ports_count_up_as_the_first_ones_do(tmp_path: Path) -> None:
+    plan = plan_launch(3, 7000, tmp_path, ("--metrics-port", "9121", "--TLS-PORT", "0", "--hz", "20"), ("run-node",))
+    assert [node.words[-6:] for node in plan.nodes] == [
+        ("--metrics-port", str(port), "--TLS-PORT", "0", "--hz", "20") for port in (9121, 9122, 9123)
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "host"),
     [

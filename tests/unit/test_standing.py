@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from shardkv_node.standing import processors
+from shardkv_node.standing import huge_pages_are_always_on, processors
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,10 @@ def test_a_list_names_processors(text: str, meant: set[int]) -> None:
 def test_what_is_no_list_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         processors(text)
+
+
+@pytest.mark.parametrize(("text", "on"), [("[always] madvise never\n", True), ("always [madvise] never\n", False)])
+def test_huge_pages_are_on_if_the_host_says_always(tmp_path: Path, text: str, on: bool) -> None:
+    (tmp_path / "enabled").write_text(text)
+    assert huge_pages_are_always_on(tmp_path / "enabled") is on
+    assert not huge_pages_are_always_on(tmp_path / "none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import syslog
 from collections.abc import Callable
 from pathlib import Path
@@ -185,3 +186,24 @@ def test_renamed_commands_are_known_by_their_new_names_only(tmp_path: Path) -> N
         client.must("MULTI")
         assert isinstance(client("GET", "a"), Refusal)
         assert isinstance(client("EXEC"), Refusal)
+
+
+@pytest.mark.parametrize("logfile", ["", "node.log"])
+def test_a_crash_leaves_the_stacks_in_the_log(start_node: Start, tmp_path: Path, logfile: str) -> None:
+    node = start_node(dir=str(tmp_path), logfile=logfile)
+    node.signal(signal.SIGSEGV)
+    assert node.process is not None
+    assert node.process.wait(20) == -signal.SIGSEGV
+    log = (tmp_path / logfile).read_text() if logfile else node.log()
+    assert "Fatal Python error: Segmentation fault" in log
+    assert "shardkv_node/app.py" in log
+
+
+def test_a_crash_says_nothing_if_that_is_wished(start_node: Start) -> None:
+    node = start_node()
+    with node.client() as client:
+        client.must("CONFIG", "SET", "crash-log-enabled", "no")
+    node.signal(signal.SIGSEGV)
+    assert node.process is not None
+    assert node.process.wait(20) == -signal.SIGSEGV
+    assert "Segmentation fault" not in node.log()

@@ -159,9 +159,9 @@ class Kernel(Table, title="kernel and threads"):
     disable_thp = Option(
         Flag(),
         True,
-        "Whether huge pages are switched off for the process.",
+        "Whether huge pages are switched off for the process where the host has them always on, since they make "
+        "snapshots copy more. Linux only.",
         mutable=IMMUTABLE,
-        no_effect="Python has no call for it; switch them off for the host",
     )
     oom_score_adj = Option(
         Choice("no", "yes", "relative", "absolute"),
@@ -206,8 +206,7 @@ class Kernel(Table, title="kernel and threads"):
     crash_log_enabled = Option(
         Flag(),
         True,
-        "Whether a crash leaves a report in the log.",
-        no_effect="an unexpected end always leaves Python's traceback",
+        "Whether a crash (of what is not Python) leaves the stacks of Python in the log.",
     )
     crash_memcheck_enabled = Option(
         Flag(),
