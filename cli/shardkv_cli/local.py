@@ -33,8 +33,11 @@ from .view import parse_info
 NODES = 6
 REPLICAS = 1
 LAUNCH_LOG = "launch.log"
+NODE_OPTIONS = ("--repl-diskless-sync-delay", "0")
+"""A primary waits for more replicas that want its snapshot; here each has one, and nobody else comes."""
 START_SECONDS = 60.0
 WHOLE_SECONDS = 60.0
+LINKED_SECONDS = 10.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.1
 ACCESS = Access()
@@ -64,6 +67,7 @@ def start_launcher(folder: Path, port: int, node_command: str | None) -> subproc
         str(port),
         "--dir",
         str(folder),
+        *NODE_OPTIONS,
     ]
     if node_command:
         words += ["--node-command", node_command]
@@ -120,6 +124,15 @@ async def until_whole(place: Address) -> Survey:
         if trio.current_time() > deadline:
             raise Failure(f"the cluster runs but is not whole: {serious[0]} (shardkv-admin check {place} tells all)")
         await trio.sleep(POLL_SECONDS)
+
+
+async def until_linked(place: Address) -> None:
+    """Waits until every replica copies its primary, but not for ever: the table says which ones do not."""
+    with trio.move_on_after(LINKED_SECONDS):
+        while True:
+            if all(node.linked for node in (await survey(place, ACCESS)).nodes):
+                return
+            await trio.sleep(POLL_SECONDS)
 
 
 def tell(ports: Sequence[int], folder: Path) -> None:
@@ -180,6 +193,7 @@ def start(folder: Path, port: int, node_command: str | None) -> None:
     async def bring_up() -> None:
         await until_ready(launcher, places, folder)
         await make_cluster(places)
+        await until_linked(places[0])
 
     try:
         run(bring_up)

@@ -251,3 +251,12 @@ def test_no_replica_goes_when_the_operator_forbids_it(seed: int) -> None:
     world.crash("n4", "n7")
     world.wait(30)
     assert all(world.view(name).me.primary != world.id("n1") for name in world.up())
+
+
+def test_no_replica_goes_that_its_own_primary_must_keep(seed: int) -> None:
+    """cluster-migration-barrier: a primary keeps so many working replicas."""
+    world = Cluster(9, seed, node_timeout=NODE_TIMEOUT, migration_barrier=2)
+    world.form_shards(3, 2)
+    world.crash("n4", "n7")
+    world.wait(30)
+    assert all(world.view(name).me.primary != world.id("n1") for name in world.up())
