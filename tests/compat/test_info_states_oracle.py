@@ -56,22 +56,16 @@ def alone(make: Make, **options: OptionValue) -> Iterator[Client]:
 
 
 @contextmanager
-def pair(make: Make, **options: OptionValue) -> Iterator[tuple[Server, Client, Client]]:
-    """A primary, and a client of it and of its replica, whose link is up."""
+def pair(make: Make) -> Iterator[tuple[Server, Client, Client]]:
+    """A primary that asks for replicas before it takes writes, and a client of it and of its replica, whose link is
+    up."""
     with ExitStack() as stack:
-        primary = stack.enter_context(make(**SETTINGS, **options, repl_diskless_sync_delay=0))
+        primary = stack.enter_context(make(**SETTINGS, min_replicas_to_write=1, repl_diskless_sync_delay=0))
         follower = stack.enter_context(make(**SETTINGS, replicaof=("127.0.0.1", primary.port)))
         ours, theirs = stack.enter_context(primary.client()), stack.enter_context(follower.client())
         wait_for(lambda: info(theirs)["Replication"]["master_link_status"] == "up", 60)
         wait_for(lambda: "state=online" in info(ours)["Replication"].get("slave0", ""), 60)
         yield primary, ours, theirs
-
-
-@contextmanager
-def replica(make: Make) -> Iterator[Client]:
-    """A replica whose link is up."""
-    with pair(make) as (_, _, client):
-        yield client
 
 
 @contextmanager
@@ -85,22 +79,6 @@ def syncing(make: Make) -> Iterator[Client]:
         follower = stack.enter_context(make(**SETTINGS, replicaof=("127.0.0.1", primary.port)))
         client = stack.enter_context(follower.client())
         wait_for(lambda: info(client)["Replication"]["master_sync_in_progress"] == "1", 60)
-        yield client
-
-
-@contextmanager
-def orphan(make: Make) -> Iterator[Client]:
-    """A replica whose primary is gone."""
-    with pair(make) as (primary, _, client):
-        primary.kill()
-        wait_for(lambda: info(client)["Replication"]["master_link_status"] == "down", 60)
-        yield client
-
-
-@contextmanager
-def primary(make: Make) -> Iterator[Client]:
-    """A primary with a replica, which asks for replicas before it takes writes."""
-    with pair(make, min_replicas_to_write=1) as (_, client, _):
         yield client
 
 
@@ -153,10 +131,21 @@ def refusing(make: Make) -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("state", [alone, replica, syncing, orphan, primary, logging, cluster, refusing])
+@pytest.mark.parametrize("state", [alone, syncing, logging, cluster, refusing])
 def test_each_state_has_the_fields_of_redis(state: Callable[[Make], AbstractContextManager[Client]]) -> None:
     with state(Redis) as theirs, state(Node) as ours:
         assert names(info(ours)) == names(info(theirs))
+
+
+def test_so_have_a_primary_and_its_replica_and_the_one_that_is_left() -> None:
+    def seen(make: Make) -> list[dict[str, list[str]]]:
+        with pair(make) as (server, primary, replica):
+            found = [names(info(primary)), names(info(replica))]
+            server.kill()
+            wait_for(lambda: info(replica)["Replication"]["master_link_status"] == "down", 60)
+            return [*found, names(info(replica))]
+
+    assert seen(Node) == seen(Redis)
 
 
 def test_so_has_one_that_loads(tmp_path: Path) -> None:

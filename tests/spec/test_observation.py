@@ -261,3 +261,12 @@ def test_an_onlooker_leaves_the_keys_alone_until_reset(kv: EngineClient) -> None
     kv("SET", "a", "1")
     assert kv("GET", "a") == "1"
     assert not kv.engine.observer.onlookers
+
+
+def test_a_wait_that_takes_long_to_end_is_an_event(kv: EngineClient, other: EngineClient, clock: SlowClock) -> None:
+    kv("CONFIG", "SET", "latency-monitor-threshold", 10)
+    other.send("BLPOP", "list", 0)
+    clock.each = 0.02
+    kv("RPUSH", "list", "a")
+    clock.each = 0.0
+    assert {event[0]: event[2] for event in kv("LATENCY", "LATEST")}["command-unblocking"] >= 20
