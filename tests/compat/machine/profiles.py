@@ -67,6 +67,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "bgrewriteaof": "writes files",
     "lastsave": "the clock",
     "slowlog": "the clock",
+    "commandlog": "the clock, and help texts in our own words",
     "latency": "the clock",
     "memory": "each server's own numbers",
     "acl": "users are compared by their own tests",
