@@ -1,7 +1,8 @@
 """Fields that have expired: they go when a command meets them, and in bounded steps when none does.
 
 A command that asks for some fields takes those out that have expired; one that asks for all of a hash takes out every
-one. Either way the deletion is propagated as HDEL before whatever the command itself does.
+one. Either way the deletion is propagated as HDEL before whatever the command itself does. What should cost the same
+however large the hash is takes out a step's worth at most, and passes over the others.
 """
 
 from __future__ import annotations
@@ -39,6 +40,27 @@ def find_hash(ctx: Context, name: bytes, fields: Sequence[bytes] | None = None) 
     return held
 
 
+def peek_hash(ctx: Context, name: bytes) -> HashValue | None:
+    """The hash for a reading command that looks at a few fields of its own choice, or only at how many there are. Of
+    very many some that have expired may still be in it (``is_due``). Raises WrongType."""
+    held = ctx.read(name, HashValue)
+    if held is None or held.times is None:
+        return held
+    if len(held) <= BATCH:
+        return without_expired(ctx, name, held, None)
+    now = ctx.db.now
+    first = held.next_expiry
+    if first is not None and first < now and not ctx.host.following:
+        announce(ctx.host, ctx.db, name, held, held.expire_fields(now, BATCH))
+    return held if len(held) else None
+
+
+def is_due(ctx: Context, held: HashValue, field: bytes | None = None) -> bool:
+    """Whether the time of a field, or of any, has passed."""
+    at = held.next_expiry if field is None else held.expiry(field)
+    return at is not None and at < ctx.db.now
+
+
 def without_expired(ctx: Context, name: bytes, held: HashValue, fields: Sequence[bytes] | None) -> HashValue | None:
     """The hash with those of ``fields`` (None: all) taken out that have expired; None if that was the last of it."""
     now = ctx.db.now
@@ -47,6 +69,8 @@ def without_expired(ctx: Context, name: bytes, held: HashValue, fields: Sequence
         return held
     if ctx.host.following and not ctx.command.is_write:
         # A replica deletes nothing by itself: the reader gets a hash of its own.
+        if fields is not None:
+            return held.among(now, fields)
         held = held.copy()
         while held.expire_fields(now, BATCH):
             pass

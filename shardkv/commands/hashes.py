@@ -14,7 +14,7 @@ from .digest import ZERO, digests, mix, xor
 from .element_scan import scan_options
 from .flags import CHANGE, READ, Doc, Flags, KeyUse
 from .grammar import block, double, flag, integer, key, maybe, pattern, value
-from .hash_fields import find_hash, forget_if_empty, read_hash, without_expired
+from .hash_fields import find_hash, forget_if_empty, is_due, peek_hash, read_hash, without_expired
 from .scan import parse_cursor
 from .spec import command
 
@@ -25,6 +25,8 @@ _READ_KEY: Final = key("key", READ)
 _PAIRS: Final = block("data", value("field"), value("value"), many=True)
 _ANY_ORDER: Final = ("nondeterministic_output_order",)
 _HALF: Final = INT64_MAX // 2
+#: So often a random field is drawn for each that is wanted, before all that have expired are taken out.
+_DRAWS: Final = 16
 
 
 # ---- writing
@@ -238,8 +240,8 @@ def hstrlen(ctx: Context, name: bytes, field: bytes) -> int:
 
 @command("HLEN", key("key", KeyUse.RO), flags=_READS, group="hash", since="2.0.0")
 def hlen(ctx: Context, name: bytes) -> int:
-    """Tells how many fields a hash has."""
-    held = read_hash(ctx, name)
+    """Tells how many fields a hash has. Of very many that expire together some are counted until they are gone."""
+    held = peek_hash(ctx, name)
     return 0 if held is None else len(held)
 
 
@@ -305,7 +307,10 @@ def hvals(ctx: Context, name: bytes) -> list[bytes]:
 def hrandfield(ctx: Context, words: list[bytes]) -> Any:
     """Returns random fields of a hash: different ones, or just as many as are asked for if the count is negative."""
     if len(words) == 2:
-        held = read_hash(ctx, words[1])
+        held = peek_hash(ctx, words[1])
+        if held is not None and is_due(ctx, held):
+            drawn = _drawn(ctx, words[1], held, 1, different=True)
+            return drawn[0] if drawn else None
         return None if held is None else held.pick(ctx.host.rng)
     count = _signed_count(words[2])
     with_values = len(words) == 4 and words[3].upper() == b"WITHVALUES"
@@ -313,9 +318,11 @@ def hrandfield(ctx: Context, words: list[bytes]) -> Any:
         raise ReplyError("ERR syntax error")
     if with_values and abs(count) > _HALF:
         raise ReplyError("ERR value is out of range")  # the reply would have more elements than can be counted
-    held = read_hash(ctx, words[1])
+    held = peek_hash(ctx, words[1])
     if held is None or not count:
         fields = []
+    elif is_due(ctx, held):
+        fields = _drawn(ctx, words[1], held, abs(count), different=count > 0)
     elif count < 0:
         fields = [held.pick(ctx.host.rng) for _ in range(-count)]
     elif count >= len(held):
@@ -325,6 +332,29 @@ def hrandfield(ctx: Context, words: list[bytes]) -> Any:
     if not with_values or held is None:
         return fields
     return Pairs(list(zip(fields, held.get_many(fields), strict=True)))
+
+
+def _drawn(ctx: Context, name: bytes, held: HashValue, count: int, *, different: bool) -> list[bytes]:
+    """Random fields of a large hash of which some have expired: such are drawn again, as long as that is cheap."""
+    rng = ctx.host.rng
+    wanted = min(count, len(held)) if different else count
+    if not different or wanted * _DRAWS < len(held):
+        found: list[bytes] = []
+        seen: set[bytes] = set()
+        for _ in range(wanted * _DRAWS):
+            field = held.pick(rng)
+            if is_due(ctx, held, field) or (different and field in seen):
+                continue
+            seen.add(field)
+            found.append(field)
+            if len(found) == wanted:
+                return found
+    whole = read_hash(ctx, name)
+    if whole is None:
+        return []
+    if not different:
+        return [whole.pick(rng) for _ in range(count)]
+    return whole.sample(rng, min(count, len(whole)))
 
 
 def _signed_count(word: bytes) -> int:
@@ -352,15 +382,16 @@ def _signed_count(word: bytes) -> int:
 def hscan(ctx: Context, words: list[bytes]) -> list[Any]:
     """Walks over the fields of a hash, some at a time."""
     cursor = parse_cursor(words[2])
-    held = read_hash(ctx, words[1])
+    held = peek_hash(ctx, words[1])
     if held is None:
         return [b"0", []]
     options = scan_options(words, of_hash=True)
     after, found = held.scan(cursor, options.count)
     matches = options.matches
+    some_due = is_due(ctx, held)
     page: list[bytes] = []
     for field, text in found.items():
-        if matches is None or matches(field):
+        if (matches is None or matches(field)) and not (some_due and is_due(ctx, held, field)):
             page.append(field)
             if not options.no_values:
                 page.append(text)

@@ -271,6 +271,17 @@ class HashValue(Accounted):
                 gone.append(field)
         return gone
 
+    def among(self, now: int, fields: Iterable[bytes]) -> HashValue:
+        """A hash of its own with those of ``fields`` that are there and whose time is not before ``now``."""
+        made = HashValue({})
+        for field in fields:
+            text, at = self.get(field), self.expiry(field)
+            if text is not None and (at is None or at >= now):
+                made.fields[field] = text
+                if at is not None:
+                    made.expire_at(field, at)
+        return made
+
     # ---- for the keyspace
 
     def copy(self) -> HashValue:

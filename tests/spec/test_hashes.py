@@ -289,3 +289,69 @@ def test_hsetex_keepttl_keeps_the_time_on_replicas_too(kv: EngineClient) -> None
         [b"HSET", b"h", b"a", b"2"],
         [b"HPEXPIREAT", b"h", b"4000000000000", b"FIELDS", b"1", b"a"],
     ]
+
+
+# ---- very many fields that expire together
+
+MANY = 5000
+
+
+def expire_many(kv: EngineClient, alive: int) -> None:
+    """A hash of so many fields that live, and very many whose time has passed."""
+    for start in range(0, MANY, 1000):
+        fields = [f"due:{number}" for number in range(start, start + 1000)]
+        kv("HSET", "h", *(word for field in fields for word in (field, "x")))
+        kv("HPEXPIRE", "h", 5, "FIELDS", len(fields), *fields)
+    kv("HSET", "h", *(word for number in range(alive) for word in (f"live:{number}", number)))
+    kv.wait(10)
+
+
+def test_no_command_takes_out_very_many_expired_fields_at_once(kv: EngineClient) -> None:
+    expire_many(kv, 3000)
+    sent = kv.propagated()
+    for words in (("HLEN", "h"), ("HSCAN", "h", 0), ("HRANDFIELD", "h")):
+        sent.clear()
+        kv(*words)
+        assert sum(len(told) - 2 for told in sent) <= 1024
+
+
+def test_expired_fields_that_are_still_there_are_only_counted(kv: EngineClient) -> None:
+    expire_many(kv, 3000)
+    assert 3000 < kv("HLEN", "h") < MANY + 3000
+    assert all(field.startswith("live:") for field in kv("HRANDFIELD", "h", -200))
+    assert str(kv("HRANDFIELD", "h")).startswith("live:")
+    drawn = kv("HRANDFIELD", "h", 50, "WITHVALUES")
+    assert len(set(drawn[::2])) == 50
+    assert all(field == f"live:{value}" for field, value in zip(drawn[::2], drawn[1::2], strict=True))
+    seen: list[str] = []
+    cursor = "0"
+    while True:
+        cursor, page = kv("HSCAN", "h", cursor, "COUNT", 100)
+        seen += page[::2]
+        if cursor == "0":
+            break
+    assert set(seen) == {f"live:{number}" for number in range(3000)}
+    assert kv("HLEN", "h") == 3000
+    assert len(kv("HRANDFIELD", "h", 9000)) == 3000
+
+
+def test_a_hash_of_nothing_but_expired_fields_has_no_random_one(kv: EngineClient) -> None:
+    expire_many(kv, 1)
+    kv("HDEL", "h", "live:0")
+    assert kv("HRANDFIELD", "h") is None
+    assert kv("EXISTS", "h") == 0
+
+
+def test_a_replica_that_reads_some_fields_passes_over_those_whose_time_has_come(kv: EngineClient) -> None:
+    expire_many(kv, 3)
+    kv("HPEXPIRE", "h", 100_000, "FIELDS", 1, "live:1")
+    kv("REPLICAOF", "127.0.0.1", 1)
+    sent = kv.propagated()
+    assert kv("HMGET", "h", "due:1", "live:0", "live:1", "none") == [None, "0", "1", None]
+    assert kv("HEXISTS", "h", "due:1") == 0
+    assert kv("HSTRLEN", "h", "live:2") == 1
+    assert kv("HTTL", "h", "FIELDS", 4, "due:1", "live:0", "live:1", "none") == [-2, -1, 100, -2]
+    assert kv("HLEN", "h") == MANY + 3
+    assert all(field.startswith("live:") for field in kv("HRANDFIELD", "h", 2))
+    assert sorted(kv("HKEYS", "h")) == ["live:0", "live:1", "live:2"]
+    assert sent == []
