@@ -228,6 +228,8 @@ class ClusterNode:
     def _lasts(self) -> None:
         """A view is on disk: what has waited for it goes on. First those who gave an order: one that makes this node a
         replica closes the connections of all who wait."""
+        if self.driver.lasting:
+            self._reactor.hurry("nodes.conf", False)
         if self._awaiting and self.driver.lasting:
             awaiting, self._awaiting = self._awaiting, []
             for told in awaiting:
@@ -345,7 +347,8 @@ class ClusterNode:
         """Carry out a CLUSTER command that changes something; its reply."""
         was_replica = self.machine.view.me.is_replica
         reply = self.driver.order(order)
-        self._reactor.hasten()  # messages are to be sent, and nodes.conf is to be written
+        self._reactor.hasten()  # messages are to be sent
+        self._reactor.hurry("nodes.conf", not self.driver.lasting)
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
             self._file.settle()  # it follows nobody from now on
             self._engine.empty()  # its keys were another node's
@@ -363,8 +366,8 @@ class ClusterNode:
         self._file.settle()
 
     def hurry(self, on: bool) -> None:
-        """Whether there is so much to do beside clients that nobody should wait for their next request."""
-        self._reactor.hurried = on
+        """Whether slots are on their way."""
+        self._reactor.hurry("slots", on)
 
     def flush_woken(self) -> None:
         """Send what clients get by what a task has done."""

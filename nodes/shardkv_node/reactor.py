@@ -71,7 +71,7 @@ class Reactor:
         self._answered: list[Connection] = []
         self._commit: Callable[[], None] | None = None
         self._patience = WAIT_SECONDS
-        self.hurried = False  #: another task has a lot to do: see ``hasten``
+        self._hurries: dict[str, None] = {}  #: why other tasks must not wait
         self._unswept: list[Connection] = []
         self._portion = SWEPT_LEAST
 
@@ -90,6 +90,14 @@ class Reactor:
     def hasten(self) -> None:
         """Another task has been given something to do by a request: no round waits for clients before its turn."""
         self._patience = 0.0
+
+    def hurry(self, why: str, on: bool) -> None:
+        """The same for as long as there is this reason for it."""
+        if on:
+            self._hurries[why] = None
+            self._patience = 0.0
+        else:
+            self._hurries.pop(why, None)
 
     def close_all(self) -> None:
         """Send what can be sent at once and close every connection."""
@@ -114,7 +122,7 @@ class Reactor:
             else:
                 with trio.move_on_after(max(0.0, (deadline - unix_ms()) / 1000)):
                     await trio.lowlevel.wait_readable(self._poller.fileno())
-            self._patience = 0.0 if self.hurried else WAIT_SECONDS
+            self._patience = 0.0 if self._hurries else WAIT_SECONDS
             self._rounds()
             if engine.deadline is not None and unix_ms() >= engine.deadline:
                 self.tick()

@@ -89,6 +89,7 @@ class Shipping:
         self._tls = tls
         self._routes: dict[tuple[bytes, int], list[_Route]] = {}
         self._nursery: trio.Nursery | None = None
+        self._under_way = 0
 
     def ship(self, shipment: Shipment, landed: Landed) -> None:
         """Send it; ``landed`` is called once, when it is known how it went."""
@@ -99,7 +100,8 @@ class Shipping:
         if route is not None and not _before(route, shipment):
             route.send_at_once(shipment.requests)
         self._nursery.start_soon(self._carry, shipment, landed, route)
-        self._reactor.hasten()
+        self._under_way += 1
+        self._reactor.hurry("shipments", True)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -115,6 +117,8 @@ class Shipping:
         if outcome is None:
             # A kept connection turned out to be dead: the target may have closed it for being idle.
             outcome = await self._try(shipment, None)
+        self._under_way -= 1
+        self._reactor.hurry("shipments", bool(self._under_way))
         landed(outcome if outcome is not None else Outcome(fault="writing to target instance"))
         self._reactor.flush_woken()
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from redis.cluster import RedisCluster
 
+from shardkv.keyspace.slots import key_slot
 from tests.support.processes import Node, wait_for
 from tests.support.wire_replies import Refusal
 from tests.wire.test_cluster import Start, addresses, admin, id_of, redis_cli, state_of
@@ -304,3 +305,66 @@ def keys_held(node: Node) -> int:
         reply = client("DBSIZE")
     assert isinstance(reply, int)
     return reply
+
+
+@contextmanager
+def pushing(node: Node, tags: list[str]) -> Iterator[dict[str, list[bytes]]]:
+    """A client appends numbers to a list of each tag in turn, and reads one back now and then; what it was told. No
+    error may reach it, and no value that is not the last."""
+    told: dict[str, list[bytes]] = {tag: [] for tag in tags}
+    wrong: list[object] = []
+    done = threading.Event()
+
+    def push() -> None:
+        with RedisCluster(host="127.0.0.1", port=node.port) as client:
+            number = 0
+            while not done.is_set() and not wrong:
+                tag = tags[number % len(tags)]
+                try:
+                    length = client.rpush(f"{{{tag}}}list", number)
+                    told[tag].append(b"%d" % number)
+                    last = client.lindex(f"{{{tag}}}list", -1)
+                except Exception as error:
+                    wrong.append(error)
+                    return
+                if length != len(told[tag]) or last != told[tag][-1]:
+                    wrong.append((tag, length, len(told[tag]), last))
+                number += 1
+
+    thread = threading.Thread(target=push)
+    thread.start()
+    try:
+        yield told
+    finally:
+        done.set()
+        thread.join(30)
+    assert not wrong, wrong
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("tool", ["redis-cli", "shardkv-admin"])
+def test_4000_slots_and_then_the_last_of_a_primary_move_under_load(cluster_nodes: Start, tool: str) -> None:
+    nodes = cluster_nodes(3, **OPTIONS)
+    places = make(nodes)
+    fill(nodes[0], 20_000)
+    first = id_of(nodes[0])
+    # One tag for each thousand slots of the first node, and one that stays where it is.
+    tags = [
+        next(f"t{n}" for n in range(100_000) if key_slot(b"t%d" % n) // 1000 == part) for part in (0, 1, 2, 3, 4, 9)
+    ]
+    with pushing(nodes[2], tags) as told:
+        for count in (4000, slots_of(nodes[1], first) - 4000):
+            if tool == "redis-cli":
+                ends = ["--cluster-from", first, "--cluster-to", id_of(nodes[1]), "--cluster-slots", count]
+                command = ["redis-cli", "--cluster", "reshard", places[2], *map(str, ends), "--cluster-yes"]
+                subprocess.run(command, stdout=subprocess.DEVNULL, timeout=300, check=True)
+            else:
+                ends = ["--from", places[0], "--to", places[1], "--slots", count]
+                admin("reshard", places[2], *ends, "--yes")
+            wait_for(lambda: all("cluster_state:ok" in redis_cli("-p", n.port, "CLUSTER", "INFO") for n in nodes), 20)
+    assert slots_of(nodes[2], first) == 0
+    assert all_there(nodes[1], 20_000)
+    with RedisCluster(host="127.0.0.1", port=nodes[1].port) as client:
+        assert {tag: client.lrange(f"{{{tag}}}list", 0, -1) for tag in tags} == told
+    assert min(len(numbers) for numbers in told.values()) > 20
+    assert sum(keys_held(node) for node in nodes[1:]) == 20_000 + len(tags)
