@@ -311,6 +311,11 @@ class Tls:
         assert self._server is not None
         return trio.SSLStream(stream, self._server, server_side=True)
 
+    def wrapped(self, connection: socket.socket) -> ssl.SSLSocket:
+        """A connection that we have dialled and that blocks, inside TLS. Raises OSError."""
+        assert self._client is not None
+        return self._client.wrap_socket(connection)
+
     def dialled(self, stream: trio.SocketStream) -> trio.SSLStream[trio.SocketStream]:
         """A stream that we have dialled, inside TLS."""
         assert self._client is not None

@@ -27,6 +27,7 @@ from .debugging import Line, debug_in_a_fork
 from .disk import write_atomically
 from .listeners import ListenFault
 from .loading import LoadFault
+from .standing_still import carry_now
 from .tls import Tls, TlsFault
 
 if TYPE_CHECKING:
@@ -219,6 +220,10 @@ class NodeWorld:
     def ship(self, shipment: Shipment, landed: Callable[[Outcome], None]) -> None:
         """MIGRATE."""
         self.shipping.ship(shipment, landed)
+
+    def ship_now(self, shipment: Shipment) -> Outcome:
+        """MIGRATE in a transaction or script."""
+        return carry_now(shipment, self.cluster_tls())
 
     # ---- the process
 

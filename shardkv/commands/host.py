@@ -163,6 +163,9 @@ class World(Protocol):
     def ship(self, shipment: Any, landed: Callable[[Any], None]) -> None:
         """Send keys to another node (``migrate.Shipment``); ``landed`` is called with the ``Outcome``, once."""
 
+    def ship_now(self, shipment: Any) -> Any:
+        """The same while everything else stands still: the ``Outcome``."""
+
 
 class ClusterPort(Protocol):
     """The cluster side of the node."""

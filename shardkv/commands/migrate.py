@@ -1,6 +1,7 @@
 """MIGRATE: keys go to another node, in one piece each, and are gone here once they are there.
 
-The command reads the values and hands a ``Shipment`` to the world; the client waits. Until the target has answered,
+The command reads the values and hands a ``Shipment`` to the world; the client waits (inside a transaction or script
+the node does). Until the target has answered,
 writes to these keys wait as well (``engine.leaving``). What comes back is ``Outcome``, one answer for each key.
 """
 
@@ -156,8 +157,6 @@ def migrate(ctx: Context, words: list[bytes]) -> Reply:
             requests.append((verb, name, b"%d" % ttl, dump(held, ctx.host.config), *tail))
     if not keys:
         return Simple("NOKEY")
-    if ctx.inside:
-        raise ReplyError("ERR MIGRATE waits for another node and can't run inside a transaction or script")
     if not 0 < port < 65536:
         raise ReplyError("IOERR error or timeout connecting to the client")
     shipment = Shipment(
@@ -169,7 +168,17 @@ def migrate(ctx: Context, words: list[bytes]) -> Reply:
         tuple(keys),
         tuple(requests),
     )
-    return _send_off(ctx, shipment, wish)
+    return _carry_now(ctx, shipment, wish) if ctx.inside else _send_off(ctx, shipment, wish)
+
+
+def _carry_now(ctx: Context, shipment: Shipment, wish: _Wish) -> Reply:
+    """Inside a transaction or script nobody may see the middle: the whole node stands still, as Redis always does."""
+    if ctx.host.cluster is not None:
+        ctx.host.cluster.settle()  # that the slot is open must be on disk before a key goes
+    reply = _settle(ctx, shipment, wish, ctx.host.world.ship_now(shipment))
+    if isinstance(reply, ReplyError):
+        raise reply
+    return reply
 
 
 def _send_off(ctx: Context, shipment: Shipment, wish: _Wish) -> Reply:

@@ -129,3 +129,22 @@ def test_a_limited_user_sends_only_keys_that_it_may_reach(kv: EngineClient) -> N
     assert len(kv.world.asked) == asked
     kv.send("MIGRATE", *TARGET, "a:1", 0, 500)
     assert len(kv.world.asked) == asked + 1
+
+
+def test_in_a_transaction_the_node_stands_still_meanwhile(kv: EngineClient) -> None:
+    kv("MSET", "a", 1, "b", 2)
+    kv("MULTI")
+    kv("INCR", "a")
+    kv("MIGRATE", *TARGET, "", 0, 500, "KEYS", "a", "b")
+    kv("EXISTS", "a", "b")
+    assert kv("EXEC") == [2, "OK", 0]
+    verb, sent = kv.world.asked[-1]
+    assert verb == "ship_now"
+    assert isinstance(sent, Shipment)
+    assert sent.keys == (b"a", b"b")
+
+
+def test_in_a_script_as_well(kv: EngineClient) -> None:
+    kv("SET", "a", 1)
+    script = "return {redis.call('MIGRATE', '127.0.0.1', 7001, KEYS[1], 0, 500), redis.call('EXISTS', KEYS[1])}"
+    assert kv("EVAL", script, 1, "a") == ["OK", 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -368,3 +369,27 @@ def test_4000_slots_and_then_the_last_of_a_primary_move_under_load(cluster_nodes
         assert {tag: client.lrange(f"{{{tag}}}list", 0, -1) for tag in tags} == told
     assert min(len(numbers) for numbers in told.values()) > 20
     assert sum(keys_held(node) for node in nodes[1:]) == 20_000 + len(tags)
+
+
+def test_migrate_in_a_transaction_or_script_goes_to_a_real_target() -> None:
+    """And to one that never answers for as long as its timeout says."""
+    with Node(save="") as source, Node(save="") as target, source.client() as client, target.client() as there:
+        client("MSET", "a", 1, "b", 2, "c", 3)
+        client("MULTI")
+        client("INCR", "a")
+        client("MIGRATE", "127.0.0.1", target.port, "", 3, 5000, "KEYS", "a", "b")
+        client("EXISTS", "a", "b")
+        assert client("EXEC") == [2, "OK", 0]
+        there("SELECT", 3)
+        assert there("MGET", "a", "b") == [b"2", b"2"]
+        move = f"return redis.pcall('MIGRATE', '127.0.0.1', {target.port}, KEYS[1], 0, 5000)"
+        assert client("EVAL", move, 1, "c") == "OK"
+        there("SELECT", 0)
+        assert there("GET", "c") == b"3"
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            client("SET", "d", 4)
+            move = f"return redis.call('MIGRATE', '127.0.0.1', {deaf.getsockname()[1]}, KEYS[1], 0, 50)"
+            refusal = client("EVAL", move, 1, "d")
+        assert isinstance(refusal, Refusal)
+        assert refusal.text.startswith("IOERR error or timeout reading from target instance")
+        assert client("GET", "d") == b"4"
