@@ -13,7 +13,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event. ``role``: primary, replica or child."""
+    """One event. ``role``: primary, replica, child, or starting for what is no node yet."""
 
     pid: int
     role: str
@@ -23,9 +23,9 @@ class Record:
 
 
 _MARKS: Final = {"debug": ".", "verbose": "-", "notice": "*", "warning": "#"}
-_LETTERS: Final = {"primary": "M", "replica": "S", "child": "C"}
-#: What the two roles without a name of their own are called in Valkey.
-_NAMES: Final = {"child": "RDB/AOF"}
+_LETTERS: Final = {"primary": "M", "replica": "S", "child": "C", "starting": "C"}
+#: What the roles are called in Valkey.
+_NAMES: Final = {"primary": "primary", "replica": "replica", "child": "RDB/AOF", "starting": "primary"}
 
 
 def plain_lines(text: str) -> list[str]:
@@ -42,22 +42,21 @@ def legacy(record: Record) -> str:
 def logfmt(record: Record) -> str:
     """``pid=1 role=primary timestamp="..." level=notice message="..."``, quoted as JSON quotes."""
     return (
-        f"pid={record.pid} role={_NAMES.get(record.role, record.role)} timestamp={_quoted(record.timestamp)} "
+        f"pid={record.pid} role={_NAMES[record.role]} timestamp={_quoted(record.timestamp)} "
         f"level={record.level} message={_quoted(record.message)}\n"
     )
 
 
 def as_json(record: Record) -> str:
-    """An object with the same fields; milliseconds are a number."""
-    stamp = record.timestamp
+    """An object with the same fields."""
     fields = {
         "pid": record.pid,
-        "role": _NAMES.get(record.role, record.role),
-        "timestamp": int(stamp) if stamp.isdecimal() else stamp,
+        "role": _NAMES[record.role],
+        "timestamp": record.timestamp,
         "level": record.level,
         "message": _clean(record.message),
     }
-    return json.dumps(fields, ensure_ascii=False) + "\n"
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _quoted(text: str) -> str:

@@ -55,8 +55,10 @@ class Log:
         self._is_replica = is_replica
 
     def _role(self) -> str:
+        if self._serving is None:
+            return "starting"
         if self._serving != os.getpid():
-            return "child"  # also what is still starting, as in Redis
+            return "child"
         return "replica" if self._is_replica() else "primary"
 
     def __call__(self, level: str, text: str) -> None:

@@ -63,9 +63,15 @@ def test_any_text_is_read_back(text: str) -> None:
     assert parsed(line)["message"] == json.loads(as_json(record(text)))["message"]
 
 
-def test_milliseconds_are_a_number_in_json() -> None:
-    assert json.loads(as_json(record("a", stamp="1795646856515")))["timestamp"] == 1795646856515
-    assert parsed(logfmt(record("a", stamp="1795646856515")))["timestamp"] == "1795646856515"
+def test_json_is_as_valkey_writes_it() -> None:
+    line = '{"pid":7,"role":"primary","timestamp":"1795651145159","level":"warning","message":"DEBUG LOG: a\\"b\\nd"}\n'
+    assert as_json(Record(7, "primary", "1795651145159", "warning", 'DEBUG LOG: a"b\nd')) == line
+
+
+def test_what_is_starting_is_no_child_for_programs() -> None:
+    assert legacy(record("a", role="starting")).startswith("7:C ")
+    assert parsed(logfmt(record("a", role="starting")))["role"] == "primary"
+    assert parsed(logfmt(record("a", role="child")))["role"] == "RDB/AOF"
 
 
 def test_the_styles_of_the_time() -> None:
