@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from socket import socket
@@ -338,6 +339,7 @@ class ClusterNode:
 
     def _options_changed(self, names: frozenset[str]) -> None:
         if names & {"port", "tls-port"} or any(name.startswith("cluster-") for name in names):
+            self.bus.limits = replace(self.bus.limits, sendbuf=self._config.cluster_link_sendbuf_limit)
             self.driver.submit(Reconfigured(self.settings()))
             self._route(self.machine.view)
 

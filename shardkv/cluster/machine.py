@@ -65,7 +65,7 @@ _PATIENCE = 5
 """Node timeouts for which a restarted primary waits for a better replica to take over."""
 
 
-_BREATH = 20e-6
+_BREATH = 100e-6
 """Seconds by each node in the table between two looks at all of them: a thousand may change in a moment, and to look
 at a thousand after each change would keep this node from all else."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -117,6 +118,24 @@ def test_a_forgotten_node_may_come_back_when_the_option_says(pair: list[Node]) -
         assert two_id.encode() not in client.must("CLUSTER", "NODES")
         # The word has gone to the other one, too, for the same second; then an operator introduces them anew.
         wait_for(lambda: client("CLUSTER", "MEET", two.host, two.port) == "OK" and _known(one) == 2, 30)
+
+
+def test_what_waits_for_a_silent_peer_has_a_limit_that_can_be_set(pair: list[Node]) -> None:
+    one, two = pair
+    configure(one, cluster_link_sendbuf_limit="1mb")
+    two.signal(signal.SIGSTOP)
+    try:
+        with one.client() as client:
+            for _ in range(200):
+                client.must("PUBLISH", "news", "x" * 100_000)
+                info = client.must("CLUSTER", "INFO")
+                if b"total_cluster_links_buffer_limit_exceeded:0\r" not in info:
+                    break
+            else:
+                pytest.fail("20 MB wait for a peer that does not read")
+    finally:
+        two.signal(signal.SIGCONT)
+    wait_for(lambda: state_of(one) == "ok" and _known(one) == 2, 30)
 
 
 def _known(node: Node) -> int:
