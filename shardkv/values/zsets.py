@@ -303,7 +303,8 @@ class ZSetValue(Accounted):
     def lex_span(self, low: Cut, high: Cut) -> tuple[int, int]:
         """The places from one cut to another, among members of equal score.
 
-        With several scores: from the first member behind ``low`` to the next behind ``high``.
+        With several scores nothing is promised: of a short set from the first member behind ``low`` to the next behind
+        ``high``, as Redis; a large one is searched as if there were one score, lest all of it be walked.
         """
         order = self.order
         size = len(order)
@@ -311,11 +312,26 @@ class ZSetValue(Accounted):
             return 0, 0
         if order[0][0] == order[-1][0]:
             return self._lex_place(low), self._lex_place(high)
+        if size > PLAIN_MAX:
+            start = self._searched(low)
+            return start, max(start, self._searched(high))
         start = next((place for place, (_, member) in enumerate(order) if _is_past(member, low)), size)
         for place in range(start, size):
             if _is_past(order[place][1], high):
                 return start, place
         return start, size
+
+    def _searched(self, cut: Cut) -> int:
+        """Some place that a member behind the cut has, and the one before it not."""
+        order = self._order
+        first, after = 0, len(order)
+        while first < after:
+            middle = (first + after) // 2
+            if _is_past(order[middle][1], cut):
+                after = middle
+            else:
+                first = middle + 1
+        return first
 
     def _lex_place(self, cut: Cut) -> int:
         member, after = cut

@@ -145,6 +145,16 @@ def _ending_hash(count: int) -> Iterator[Words]:
         yield b"HPEXPIRE", b"big", b"100000000", b"FIELDS", b"%d" % AT_ONCE, *numbers
 
 
+def _ending_fields(count: int) -> Iterator[Words]:
+    """Fields of one hash whose time is over when the last of them has come, or soon after."""
+    yield b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"
+    at = b"%d" % (int(time.time() * 1000) + int(count * 0.03) + 5000)
+    for start in range(0, count, AT_ONCE):
+        fields = [b"field:%d" % number for number in range(start, start + AT_ONCE)]
+        yield b"HSET", b"big", *(word for field in fields for word in (field, b"x"))
+        yield b"HPEXPIREAT", b"big", at, b"FIELDS", b"%d" % AT_ONCE, *fields
+
+
 def _long_string(count: int) -> Iterator[Words]:
     yield b"SET", b"big", b"x" * (count * 50)
 
@@ -178,6 +188,7 @@ def cases(elements: int = ELEMENTS, keys: int = KEYS) -> list[Case]:
         Case("DEL a string of 500 MB", _long_string, (b"DEL", b"big"), _freed, elements),
         Case("FLUSHALL", _keys, (b"FLUSHALL",), _freed, keys),
         Case("FLUSHALL ASYNC with a large set", _set, (b"FLUSHALL", b"ASYNC"), _freed, elements),
+        Case("fields that end together", _ending_fields, (b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1"), _empty, keys),
         Case("keys that end together", _ending_keys, (b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1"), _empty, keys),
     ]
 

@@ -107,6 +107,15 @@ def test_with_several_scores_a_range_by_member_ends_at_the_first_that_is_out() -
     assert held.lex_span((b"a", False), (b"c", True)) == (0, 1)
 
 
+def test_a_large_set_of_several_scores_is_not_walked_for_an_interval_of_members() -> None:
+    members = {b"%05d" % number: float(number % 7) for number in range(3000)}
+    held = ZSetValue.of(members, Config())
+    assert held.lex_span((None, False), (None, True)) == (0, 3000)
+    for low in (b"00000", b"01234", b"02999", b"x"):
+        start, end = held.lex_span((low, False), (low, True))
+        assert 0 <= start <= end <= 3000
+
+
 def test_a_listpack_forgets_the_sign_of_zero_and_a_skiplist_does_not() -> None:
     short = ZSetValue()
     short.add(b"a", -0.0, CONFIG)
