@@ -76,7 +76,7 @@ def test_command_docs_tells_what_a_command_does_and_takes(kv: EngineClient) -> N
         "type": "integer",
         "display_text": "client-id",
         "token": "ID",
-        "flags": ["optional"],
+        "flags": ["optional", "multiple"],
     }
 
 
