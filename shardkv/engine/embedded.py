@@ -185,3 +185,4 @@ class Embedded:
         assert isinstance(world, NoWorld)
         while world.woken:
             self.engine.resume(world.woken.pop(0))
+        self.engine.free(lambda: False)  # there is no later in which it could be done bit by bit

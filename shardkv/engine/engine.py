@@ -185,6 +185,14 @@ class Engine:
         database.clock = self.now // 1000
         return database
 
+    def free(self, spent: Callable[[], bool]) -> bool:
+        """Give back memory of large values that are gone until ``spent()``, or all of it. True if there is more."""
+        more = False
+        for database in self.opened:
+            if database.freeing:
+                more = database.freeing.step(spent) or more
+        return more
+
     def swap(self, first: int, second: int) -> None:
         """Exchange two databases: every client sees the other one's keys under its number."""
         one, two = self.database(first), self.database(second)

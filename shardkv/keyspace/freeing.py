@@ -33,6 +33,10 @@ class Freeing:
         self.pending = 0
         self.freed = 0
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to free."""
+        return bool(self._jobs)
+
     def give(self, value: Any) -> None:
         """Take over a value. A small one is left to whoever holds it last."""
         parts = _parts(value)
@@ -42,8 +46,13 @@ class Freeing:
 
     def give_all(self, slots: Iterable[Any], times: Iterable[dict[bytes, int] | None], count: int) -> None:
         """Take over the slots of a database, which have ``count`` keys, and the expiry times beside them. Empty slots
-        among them cost little."""
-        if count:
+        among them cost little. Few keys are freed on the spot, but for the large ones among them."""
+        if count <= SMALL:
+            for slot in slots:
+                for value in slot.values() if slot else ():
+                    if type(value) is not bytes or len(value) > LONG:
+                        self.give(value)
+        else:
             self.pending += count
             self._jobs.append(_database(list(slots)))
             self._jobs.append(_unseen(list(times)))

@@ -195,15 +195,15 @@ def test_a_value_stored_over_its_own_source_lives_on(kv: EngineClient) -> None:
 
 def test_a_flushed_database_is_freed_in_steps_and_told_by_info(kv: EngineClient) -> None:
     fill_list(kv)
-    for number in range(1000):
+    for number in range(MANY):
         kv("SET", number, "x")
     kv("FLUSHALL")
     assert kv("DBSIZE") == 0
-    assert "lazyfree_pending_objects:1001" in kv("INFO", "memory")
+    assert "lazyfree_pending_objects:3073" in kv("INFO", "memory")
     kv("SET", "new", "x")
     assert steps_to_free(kv) > 10
     assert "lazyfree_pending_objects:0" in kv("INFO", "memory")
-    assert "lazyfreed_objects:1001" in kv("INFO", "memory")
+    assert "lazyfreed_objects:3073" in kv("INFO", "memory")
     assert kv("DBSIZE") == 1
     kv.db.check()
 
@@ -216,3 +216,14 @@ def test_expired_keys_are_told_as_unlink_if_the_option_says_so(kv: EngineClient)
         kv.wait(10)
         kv("GET", "name")
         assert sent[-1] == [word, b"name"]
+
+
+def test_a_flush_of_few_keys_leaves_nothing_for_later_but_the_large(kv: EngineClient) -> None:
+    kv("SET", "small", "x")
+    kv("FLUSHALL")
+    assert not kv.db.freeing
+    fill_list(kv)
+    kv("FLUSHALL")
+    assert kv.db.freeing.pending == 1
+    kv.db.freeing.step(never)
+    assert not kv.db.freeing
