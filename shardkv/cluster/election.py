@@ -197,6 +197,8 @@ def take_place(core: Core, primary: NodeId, epoch: int) -> None:
     )
     core.candidacy = None
     core.takeover_ordered = False
+    core.manual_until = core.manual_target = None
+    core.mflags = 0
     core.out.append(Follow(None))
     announce(core)
 

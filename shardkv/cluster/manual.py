@@ -54,8 +54,16 @@ def fail_over(core: Core, order: Failover) -> Reply:
     else:
         assert link is not None
         core.log("notice", "Manual failover user request accepted.")
-        core.send(link, MfStart(core.header))
+        _ask_to_stop(core, primary.id)
     return OK
+
+
+def _ask_to_stop(core: Core, primary: NodeId) -> None:
+    """Ask the primary to hold writes back. Any message may be lost: it is asked until it has said where it stopped."""
+    core.insist_at = core.now + _INSIST_EVERY
+    link = core.peers[primary].link
+    if link is not None:
+        core.send(link, MfStart(core.header))
 
 
 def call_off(core: Core) -> None:
@@ -82,6 +90,12 @@ def tend_manual(core: Core) -> None:
         if not core.takeover_ordered:
             core.log("notice", "All master replication stream processed, manual failover can start.")
         _stand_now(core)
+    elif _unanswered(core) and me.primary in core.peers:
+        _ask_to_stop(core, me.primary)
+
+
+def _unanswered(core: Core) -> bool:
+    return core.manual_target is None and not core.takeover_ordered and core.now >= core.insist_at
 
 
 def _stand_now(core: Core) -> None:
@@ -95,6 +109,9 @@ def _stand_now(core: Core) -> None:
 def hear_mfstart(core: Core, replica: Peer) -> None:
     """A replica of ours asks us to hold writes back."""
     if not core.view.me.is_primary or core.view.nodes[replica.id].primary != core.view.myself:
+        return
+    if core.pausing_for == replica.id:
+        tell_where_stopped(core)  # the answer was lost
         return
     call_off(core)
     core.manual_until = core.now + core.settings.manual_failover_timeout

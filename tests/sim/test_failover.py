@@ -197,6 +197,20 @@ def test_an_ordered_failover_loses_nothing_and_takes_no_time(pairs: Cluster) -> 
     pairs.check()
 
 
+def test_an_ordered_failover_survives_the_loss_of_its_question_and_of_the_answer(pairs: Cluster) -> None:
+    for lost in (("n3", "n0"), ("n0", "n3")):
+        pairs.cut([lost[0]], [lost[1]])
+        assert pairs.order("n3", Failover()) == OK
+        pairs.wait(0.2)
+        pairs.heal()
+        pairs.until(lambda: bool(pairs.view("n3").me.slots), 3, "the replica has taken over")
+        pairs.until(lambda: pairs.agreed(pairs.up()), 5, "all agree")
+        pairs.wait(1)
+        assert not pairs.lost()
+        assert pairs.order("n0", Failover(takeover=True)) == OK
+        pairs.until(lambda: pairs.agreed(pairs.up()), 5, "all agree again")
+
+
 def test_an_ordered_failover_that_cannot_finish_is_called_off(pairs: Cluster) -> None:
     pairs.partition(["n3"], ["n1", "n2"])
     assert pairs.order("n3", Failover()) == OK
