@@ -13,11 +13,13 @@ from dataclasses import replace
 from .core import Core
 from .lease import leased_until
 from .messages import Fail
-from .nodes import ALL_SLOTS, FAIL, FAILING, PFAIL, Node, NodeId
+from .nodes import ALL_SLOTS, FAIL, FAILING, NOFAILOVER, PFAIL, Node, NodeId
 from .peers import Peer
-from .view import ClusterView
 
 _LOOK_AGAIN = 0.1
+_INTERREGNUM = 0.5
+"""Seconds after a primary's failure for which its slots count as covered if a replica may take its place: one that does
+takes a few hundredths, and clients that are told of a whole cluster being down wait much longer than that."""
 _REPORT_LIFE = 2
 """Node timeouts for which somebody's report that a node fails is worth anything."""
 
@@ -126,7 +128,7 @@ def assess(core: Core) -> None:
         # Only a change of the view or of time brings us here again: until then we are in a minority.
         core.minority_until = float("inf")
     else:
-        healthy = not settings.require_full_coverage or _covered(view) == ALL_SLOTS
+        healthy = not settings.require_full_coverage or _covered(core) == ALL_SLOTS
         if core.minority_until > now:
             core.minority_until = now
     state = "ok" if healthy else "fail"
@@ -157,10 +159,23 @@ def _in_minority(core: Core) -> bool:
     return reachable < view.quorum or now >= until
 
 
-def _covered(view: ClusterView) -> int:
-    """The slots whose owner has not failed."""
+def _covered(core: Core) -> int:
+    """The slots whose owner has not failed, or only just, while an heir is there. Sets when to ask again."""
     covered = 0
-    for node in view.nodes.values():
-        if node.votes and not node.failing:
+    for node in core.view.nodes.values():
+        if node.votes and (not node.failing or _has_heir(core, node)):
             covered |= node.slots
     return covered
+
+
+def _has_heir(core: Core, primary: Node) -> bool:
+    """Whether somebody is about to take the place of a primary, and nobody has found the cluster down yet."""
+    peer = core.peers.get(primary.id)
+    if peer is None or core.view.state != "ok":
+        return False
+    until = peer.fail_time + _INTERREGNUM
+    heirs = (node for node in core.view.replicas_of(primary.id) if not node.flags & (FAIL | NOFAILOVER))
+    if core.now >= until or next(heirs, None) is None:
+        return False
+    core.health_due = min(core.health_due, until)
+    return True

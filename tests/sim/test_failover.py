@@ -46,6 +46,20 @@ def test_a_replica_takes_over_as_soon_as_a_majority_has_lost_its_primary(pairs: 
     pairs.check()
 
 
+def test_other_shards_serve_on_while_an_heir_takes_over_and_stop_when_there_is_none(pairs: Cluster) -> None:
+    """Where all slots are to be covered, the cluster is down without a primary; not in the moment of its succession."""
+    pairs.crash("n0")
+    until = pairs.now + 2 * NODE_TIMEOUT
+    while pairs.now < until:
+        assert pairs.view("n1").state == pairs.view("n2").state == "ok"
+        pairs.wait(0.002)
+    assert primaries(pairs) == ["n1", "n2", "n3"]
+    pairs.crash("n3")
+    pairs.until(lambda: pairs.failed("n3", "n1"), 3 * NODE_TIMEOUT, "it is missed")
+    pairs.wait(0.1)
+    assert pairs.view("n1").state == "fail"
+
+
 def test_a_primary_that_hangs_is_replaced_as_fast_as_one_that_dies(pairs: Cluster) -> None:
     """Its connections stay open: nobody would notice before the next ping. Its replica does, and alerts the others."""
     pairs.partition(["n0"], ["n1", "n2", "n3", "n4", "n5"])
