@@ -30,6 +30,7 @@ from ..persist.snapshots import SnapshotState
 from ..resp.encoder import respond
 from ..resp.replies import NO_REPLY, OK
 from ..scripting.failure import ScriptError
+from . import info, memory_info
 from .access import Access
 from .blocking import Waiting
 from .client_limits import ClientLimits
@@ -751,15 +752,11 @@ class Engine:
 
     def info(self, sections: Iterable[str]) -> str:
         """The text of INFO."""
-        from .info import render
-
-        return render(self, sections)
+        return info.render(self, sections)
 
     def memory_stats(self) -> dict[bytes, Any]:
         """Where the node's memory goes (MEMORY STATS)."""
-        from .memory_info import stats
-
-        return stats(self, self.world.facts())
+        return memory_info.stats(self, self.world.facts())
 
     def hits_and_misses(self) -> tuple[int, int]:
         """INFO keyspace_hits and keyspace_misses."""
