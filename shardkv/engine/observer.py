@@ -168,8 +168,10 @@ class Observer:
         has its reply, in order. What stands before them is no part of it."""
         if len(requests) == 1:
             sizes = [sum(map(len, pieces))]
+        elif len(requests) == len(pieces):
+            sizes = list(map(len, pieces))
         else:
-            sizes = reply_sizes(b"".join(pieces))[-len(requests) :]
+            sizes = reply_sizes(pieces)[-len(requests) :]
         for words, size in zip(requests, sizes, strict=False):
             if size >= self.large_reply:
                 command = self._engine.look_up(words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 _AGGREGATES: Final = {ord("*"): 1, ord("~"): 1, ord(">"): 1, ord("%"): 2}
@@ -15,22 +15,33 @@ def request_size(words: Sequence[bytes]) -> int:
     return head + sum(len(word) + len(str(len(word))) + 5 for word in words)
 
 
-def reply_sizes(data: bytes) -> list[int]:
-    """The sizes of whole replies that stand one behind the other, as ``encoder`` makes them."""
-    sizes = []
-    start = at = 0
-    left = 1  #: elements of the reply that are still to come
-    while at < len(data):
-        end = data.index(b"\r\n", at)
-        kind = data[at]
-        left -= 1
-        if kind in _BULKS:
-            length = int(data[at + 1 : end])
-            end += max(length + 2, 0) if length >= 0 else 0
-        elif kind in _AGGREGATES:
-            left += max(int(data[at + 1 : end]), 0) * _AGGREGATES[kind]
-        at = end + 2
-        if not left:
-            sizes.append(at - start)
-            start, left = at, 1
+def reply_sizes(pieces: Iterable[bytes]) -> list[int]:
+    """The sizes of whole replies that stand one behind the other, cut into pieces anywhere; large strings among them
+    are not copied."""
+    sizes: list[int] = []
+    size = 0  #: of the reply so far
+    left = 1  #: elements of it that are still to come
+    body = 0  #: bytes of a string that are still to come, with its line end
+    line = b""  #: the beginning of an element, while it is not whole
+    for piece in pieces:
+        at = 0
+        while at < len(piece):
+            if body:
+                end = min(at + body, len(piece))
+                body -= end - at
+            else:
+                end = piece.find(b"\n", at) + 1 or len(piece)
+                line += piece[at:end]
+                if line.endswith(b"\n"):
+                    kind, shown, line = line[0], line[1:-2], b""
+                    left -= 1
+                    if kind in _BULKS:
+                        body = int(shown) + 2 if shown[:1] != b"-" else 0
+                    elif kind in _AGGREGATES:
+                        left += max(int(shown), 0) * _AGGREGATES[kind]
+            size += end - at
+            at = end
+            if not left and not body and not line:
+                sizes.append(size)
+                size, left = 0, 1
     return sizes

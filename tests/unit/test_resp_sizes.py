@@ -19,8 +19,12 @@ REPLIES = [
 @pytest.mark.parametrize("resp3", [False, True])
 def test_replies_one_behind_the_other_are_told_apart(resp3: bool) -> None:
     encoded = [encode(reply, resp3) for reply in REPLIES]
-    assert reply_sizes(b"".join(encoded)) == [len(data) for data in encoded]
-    assert reply_sizes(b"*-1\r\n$-1\r\n") == [5, 5]
+    sizes = [len(data) for data in encoded]
+    whole = b"".join(encoded)
+    assert reply_sizes([whole]) == reply_sizes(encoded) == sizes
+    for length in (1, 2, 3, 7, 1000):
+        assert reply_sizes([whole[at : at + length] for at in range(0, len(whole), length)]) == sizes
+    assert reply_sizes([b"*-1\r\n$-1\r\n"]) == [5, 5]
 
 
 @pytest.mark.parametrize("words", [[b"PING"], [b"SET", b"a", b""], [b"DEL", *[b"k" * size for size in range(120)]]])
