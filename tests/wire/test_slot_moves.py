@@ -20,7 +20,8 @@ import pytest
 from redis.cluster import RedisCluster
 
 from shardkv.keyspace.slots import key_slot
-from tests.support.processes import Node, wait_for
+from tests.support.oracle import Redis, Valkey
+from tests.support.processes import Node, Server, wait_for
 from tests.support.wire_replies import Refusal
 from tests.wire.test_cluster import Start, addresses, admin, id_of, redis_cli, state_of
 
@@ -393,3 +394,21 @@ def test_migrate_in_a_transaction_or_script_goes_to_a_real_target() -> None:
         assert isinstance(refusal, Refusal)
         assert refusal.text.startswith("IOERR error or timeout reading from target instance")
         assert client("GET", "d") == b"4"
+
+
+@pytest.mark.parametrize("kind", [Redis, Valkey])
+def test_shardkv_admin_moves_slots_of_other_servers(kind: type[Server]) -> None:
+    """Key by key with Redis 7.0, which knows no other way; as a whole with Valkey 9.1."""
+    with contextlib.ExitStack() as stack:
+        options: dict[str, Any] = OPTIONS | {"cluster_enabled": "yes", "save": "", "appendonly": "no"}
+        nodes: Any = [stack.enter_context(kind(**options)) for _ in range(3)]
+        places = make(nodes)
+        fill(nodes[0], 1000)
+        ends = ["--from", places[0], "--to", places[1], "--slots", 100]
+        assert "100 slot(s) with" in admin("reshard", places[2], *ends, "--yes")
+        assert slots_of(nodes[2], id_of(nodes[0])) == 5361
+        with nodes[0].client() as client:
+            told = client("CLUSTER", "GETSLOTMIGRATIONS")
+        assert isinstance(told, Refusal) if kind is Redis else len(told) == 1
+        assert all_there(nodes[0], 1000)
+        wait_for(lambda: "All well" in admin("check", places[0]), 20)
