@@ -73,7 +73,7 @@ async def watch_memory(engine: Engine, reactor: Reactor) -> None:
     while True:
         await trio.sleep(0.1)
         if engine.memory.books is not None:
-            engine.memory.measure()
+            engine.memory.learn()
         while engine.memory.deadline is not None:
             reactor.tick()
             await trio.sleep(TIDY_STEP_SECONDS)

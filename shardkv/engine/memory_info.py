@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.host import Facts
 from ..keyspace.weight import ENTRY, EXPIRY
-from .memory_limit import STARTUP
+from .footprint import STARTUP
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -63,7 +63,7 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     replicas = [session for session in engine.sessions.values() if session.replica is not None and session.is_replica]
     waiting = sum(session.replica.queued for session in replicas if session.replica is not None)
     sending = sum(session.unsent for session in replicas)
-    yield "mem_not_counted_for_evict", engine.memory.uncounted
+    yield "mem_not_counted_for_evict", engine.memory.footprint.uncounted
     yield "mem_replication_backlog", kept
     yield "mem_total_replication_buffers", kept + waiting
     yield "mem_clients_slaves", waiting + sending
@@ -81,9 +81,13 @@ def _used(engine: Engine, grown: int) -> tuple[int, int, int]:
     """What is used, how much of it by keys and values, and how much beside them. ``grown``: by how much the process has
     grown since its start."""
     engine.memory.measure()
-    booked = engine.memory.used
-    used = STARTUP + max(0, grown) if booked is None else booked
-    overhead = min(used, engine.memory.overhead)
+    books, footprint = engine.memory.books, engine.memory.footprint
+    if books is None:
+        used = STARTUP + max(0, grown)
+        overhead = min(used, footprint.beside)
+    else:
+        used = footprint.used(books.used)
+        overhead = used - books.used
     return used, used - overhead, overhead
 
 

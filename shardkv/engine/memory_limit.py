@@ -5,22 +5,19 @@ when keys are used (``keyspace/usage``). A change that brings the sum above the 
 engine is not *calm* any more: so requests meet the gates, where ``relieve`` gives up keys before the next command.
 Nothing on the short way asks about memory but the twins that keep the books.
 
-What counts against the limit is the growth of the process since its start: keys with their tables, clients' buffers,
-the backlog, scripts. Buffers for replicas and the log are not counted, as in Redis: giving up keys fills them further.
+What counts against the limit is what ``footprint`` adds up, but for buffers for replicas and the log, as in Redis:
+giving up keys fills them further.
 """
 
 from __future__ import annotations
 
 from math import inf
-from sys import getsizeof
 from typing import TYPE_CHECKING, Any, Final
 
-from ..commands.session import SESSION_BYTES
 from ..keyspace.books import Books
 from ..keyspace.eviction import Eviction, Policy
-from ..keyspace.slots import SLOT_COUNT
 from ..keyspace.usage import Frequency, Recency, Usage
-from ..keyspace.weight import ENTRY
+from .footprint import Footprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,15 +32,11 @@ SPARE_BYTES: Final = 16 * 1024
 SPARE_SHARE: Final = 256
 #: Draws that yield no key in a row, until there is none.
 FRUITLESS: Final = 32
+#: When the books have changed by one part in so many, what stands beside them is measured again.
+MEASURED_SHARE: Final = 32
 #: What counting the keys may take at once when the limit is switched on, and in each step from then on, in seconds.
 FIRST_COUNT: Final = 0.004
 NEXT_COUNT: Final = 0.001
-#: A slot's dict while it is empty.
-EMPTY_SLOT: Final = getsizeof({})
-#: What a node holds at its start: the slots of its first database.
-STARTUP: Final = EMPTY_SLOT * SLOT_COUNT
-#: Slots whose tables are measured to know how large all are.
-TABLES_MEASURED: Final = 256
 
 
 class MemoryLimit:
@@ -56,12 +49,10 @@ class MemoryLimit:
         self._policy = Policy.named("noeviction")
         self._eviction = Eviction(self._policy, engine.rng)
         self._usage_kind = ""
-        self._tables = 0
-        self._measured = 0  #: keys, when the tables were measured last
-        self._beside = STARTUP  #: what is used beside keys
+        self.footprint = Footprint(engine)
+        self._measured = 0  #: what stood in the books when that was measured last
         self.pressed = False  #: the limit is exceeded, as far as is known
         self.starved = False  #: and nothing can be given up
-        self.busy = False  #: keys are being given up, but not enough yet
         self._exceeded_since: float | None = None
         self._exceeded_seconds = 0.0
 
@@ -85,7 +76,6 @@ class MemoryLimit:
         if kind != self._usage_kind or keeps != (self.books is not None):
             self._keep(kind, keeps)
         self.measure()
-        self._set_limit()
 
     def _keep(self, kind: str, keeps: bool) -> None:
         """Begin or end to keep books, and what kind of use is kept in mind."""
@@ -93,7 +83,9 @@ class MemoryLimit:
         if kind != self._usage_kind:
             self._usage_kind = kind
             for database in engine.opened:
-                self._begin_usage(database)
+                database.usage = self._new_usage()
+            if self.books is not None:
+                self.books.recount()  # which makes the new kind know every key
         if not keeps:
             self.books = None
         elif self.books is None:
@@ -107,17 +99,14 @@ class MemoryLimit:
     def adopt(self, database: Database) -> None:
         """A database is used for the first time."""
         database.books = self.books
-        self._begin_usage(database)
+        database.usage = self._new_usage()
 
-    def new_usage(self) -> Usage | None:
+    def _new_usage(self) -> Usage | None:
         """Something to keep the uses of a database's keys in, if that is done."""
         engine = self._engine
         if self._usage_kind == "lfu":
             return Frequency(engine, engine.config, engine.rng)
         return Recency(engine) if self._usage_kind == "lru" else None
-
-    def _begin_usage(self, database: Database) -> None:
-        database.usage = self.new_usage()
 
     def _spent_in(self, seconds: float) -> Callable[[], bool]:
         stopwatch = self._engine.stopwatch
@@ -127,69 +116,27 @@ class MemoryLimit:
     # ---- how much
 
     def measure(self) -> None:
-        """Look at what is not booked with every change: tables and buffers. To be called some ten times a second."""
-        engine = self._engine
-        self._measured = self._keys()
-        self._tables = sum(map(_tables, engine.opened)) + STARTUP * (len(engine.opened) - 1)
-        if self._usage_kind:
-            self._tables += STARTUP * len(engine.opened)  # as many dicts again
-        backlog = engine.replication.history.backlog
-        scripts = engine.scripts
-        self._beside = (
-            STARTUP
-            + self.uncounted
-            + self._clients()
-            + SESSION_BYTES * len(engine.sessions)
-            + (0 if backlog is None else backlog.length)
-            + scripts.eval_memory
-            + scripts.function_memory
-            + scripts.cache.bytes
-            + scripts.registry.bytes
-        )
+        """Look at what is not booked with every change. To be called some ten times a second."""
+        self.footprint.measure(self.books)
+        self._measured = 0 if self.books is None else self.books.used
         self._set_limit()
 
-    def _keys(self) -> int:
-        return sum(database.size for database in self._engine.opened)
+    def learn(self) -> None:
+        """The same, and compare with what the process has grown by."""
+        self.footprint.learn(self.books)
+        self.measure()
 
     def _set_limit(self) -> None:
         books = self.books
         if books is None:
-            self.pressed = self.starved = self.busy = False
+            self.pressed = self.starved = False
             return
         limit, exempt = self._engine.config.maxmemory, self._known[-1]
-        books.limit = inf if not limit or exempt else limit - self._tables - self._beside + self.uncounted
+        books.limit = inf if not limit or exempt else self.footprint.room(limit)
         if books.used > books.limit and books.complete:
             self._alarm()
         elif self.pressed:
             self._relieved()
-
-    @property
-    def uncounted(self) -> int:
-        """Buffers whose growth must not make keys go, for that fills them: those of replicas and the log."""
-        engine = self._engine
-        waiting = sum(
-            session.unsent + session.replica.queued
-            for session in engine.sessions.values()
-            if session.is_replica and session.replica is not None
-        )
-        return waiting + engine.aof.buffered
-
-    def _clients(self) -> int:
-        """Buffers of clients that are no replicas."""
-        limits, sessions = self._engine.limits, self._engine.sessions
-        return max(0, limits.total - sum(session.unsent for session in sessions.values() if session.is_replica))
-
-    @property
-    def used(self) -> int | None:
-        """Bytes that are used, or None while no books are kept."""
-        return None if self.books is None else self.books.used + self._tables + self._beside
-
-    @property
-    def overhead(self) -> int:
-        """Of these, what is no key or value."""
-        if self.books is None:
-            self.measure()
-        return self._tables + self._beside
 
     def _alarm(self) -> None:
         if not self.pressed:
@@ -203,7 +150,7 @@ class MemoryLimit:
         books = self.books
         if books is None or not self.pressed or not self._may_evict():
             return True
-        if abs(self._keys() - self._measured) * _MEASURE_SHARE > self._measured:
+        if abs(books.used - self._measured) * MEASURED_SHARE > self._measured:
             self.measure()
         if books.used <= books.limit:
             self._relieved()
@@ -228,7 +175,7 @@ class MemoryLimit:
         )
 
     def _relieved(self) -> None:
-        self.pressed = self.starved = self.busy = False
+        self.pressed = self.starved = False
         if self._exceeded_since is not None:
             self._exceeded_seconds += self._engine.stopwatch() - self._exceeded_since
             self._exceeded_since = None
@@ -242,7 +189,7 @@ class MemoryLimit:
         until = started + _patience(engine.config.maxmemory_eviction_tenacity)
         target = books.limit - min(SPARE_BYTES, max(0, books.limit) // SPARE_SHARE)
         fruitless = 0
-        self.busy = self.starved = False
+        self.starved = False
         while books.used > target and fruitless < FRUITLESS:
             chosen = self._eviction.choose(engine.opened, engine.config.maxmemory_samples, PORTION)
             before = engine.stats.evicted
@@ -252,7 +199,6 @@ class MemoryLimit:
             fruitless = fruitless + 1 if engine.stats.evicted == before else 0
             engine.propagation.leave(together=False)
             if stopwatch() >= until and books.used > target:
-                self.busy = books.used > books.limit
                 break
         else:
             self.starved = books.used > books.limit
@@ -267,6 +213,7 @@ class MemoryLimit:
         started = engine.stopwatch() if watched else 0.0
         if (self._policy.volatile and database.expiry(key) is None) or not database.discard(key):
             return  # a candidate of old, or twice the same
+        database.fit(key)
         if watched:
             engine.observer.held_up("eviction-del", engine.stopwatch() - started)
         database.dirty += 1
@@ -322,28 +269,3 @@ def _patience(tenacity: int) -> float:
     if tenacity <= 10:
         return 50e-6 * tenacity
     return 500e-6 * 1.15 ** (tenacity - 10) if tenacity < 100 else inf
-
-
-def _tables(database: Database) -> int:
-    """Bytes of the dicts of a database beyond what each key is booked with, by a look at some of them."""
-    live, usage = database.live, database.usage
-    if not live:
-        return 0
-    step = max(1, len(live) // TABLES_MEASURED)
-    looked = live[::step]
-    size = 0
-    for slot in looked:
-        held, times = database.values[slot], database.expires[slot]
-        size += getsizeof(held) - EMPTY_SLOT if isinstance(held, dict) else len(held) * _BUCKET_ENTRY
-        if times is not None:
-            size += getsizeof(times) - ENTRY * len(times)
-        if usage is not None:
-            uses = usage.slots[slot]
-            size += getsizeof(uses) - EMPTY_SLOT if isinstance(uses, dict) else len(uses) * _BUCKET_ENTRY
-    return size * len(live) // len(looked) - ENTRY * database.size
-
-
-#: When one key in so many has come or gone, tables are measured again.
-_MEASURE_SHARE: Final = 32
-#: An entry of a dict in a large slot, its share of the dict included.
-_BUCKET_ENTRY: Final = 75

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..values.buckets import Buckets
 from ..values.deadlines import Deadlines
 from .freeing import LONG, Freeing
+from .rooms import fitted
 from .slots import SLOT_COUNT, SLOT_MASK, key_slot
 from .usage import LFU_START, Frequency, Recency, Usage
 
@@ -209,6 +210,15 @@ class Database:
         known = self.hash_times.get(key)
         if known is None or first < known:
             self.hash_times.set(key, first)
+
+    def fit(self, key: bytes) -> None:
+        """Give back what room there is too much in the slot of a key."""
+        slot = key_slot(key)
+        held = self.values[slot]
+        if type(held) is dict:
+            self.values[slot] = fitted(held)
+        if self.usage is not None:
+            self.usage.fit(slot)
 
     # ---- use
 

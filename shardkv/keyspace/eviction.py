@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..values.buckets import Buckets
@@ -28,8 +28,10 @@ POOL: Final = 16
 PORTION: Final = 16
 #: Neighbouring slots are drawn together, which is quicker, but in so many places.
 WINDOWS: Final = 8
-#: Slots that are refused for holding few keys, until one is taken as it comes.
-_REFUSALS: Final = 16
+#: Slots without keys that are met in a draw, until it ends.
+_REFUSALS: Final = 64
+#: Where the slots are uneven it is looked which hold keys, once for so many draws.
+_DRAWS: Final = 64
 #: More slots than this are not asked for one draw.
 _TRIES: Final = 1024
 #: A time beyond all times, to make a score of one.
@@ -62,14 +64,15 @@ class Policy:
 class Eviction:
     """Chooses keys by one policy."""
 
-    __slots__ = ("_pool", "_random", "_rng", "_timed", "_turn", "policy")
+    __slots__ = ("_known", "_pool", "_random", "_rng", "_turn", "policy")
 
     def __init__(self, policy: Policy, rng: Random) -> None:
         self.policy = policy
         self._rng = rng
         self._random = rng.random
         self._pool: dict[Database, list[bytes]] = {}
-        self._timed: dict[Database, list[int]] = {}  #: slots that hold keys which expire, or did
+        #: by database what ``_known_slots`` has found, and how many draws it is good for
+        self._known: dict[Database, tuple[tuple[list[int], list[int]], int]] = {}
         self._turn = 0  #: the database whose turn it is to give up a random key
 
     def choose(self, databases: Sequence[Database], samples: int, count: int) -> list[Place]:
@@ -160,18 +163,20 @@ class Eviction:
 
     def _draw(self, database: Database, count: int) -> dict[int, list[bytes]]:
         """About so many random keys that may go by slot, a few from each of several slots; fewer if there are few."""
-        held_in: Sequence[Any] = database.expires if self.policy.volatile else database.values
-        slots = self._timed_slots(database) if self.policy.volatile else self._weighed_slots(database)
+        held_in = self._held_in(database)
         drawn: dict[int, list[bytes]] = {}
         found = 0
-        for slot in slots:
-            held = held_in[slot]
-            if held and slot not in drawn:
-                drawn[slot] = keys = self._some(held, min(PORTION, count))
-                found += len(keys)
-                if found >= count:
-                    break
+        for slot, most in self._slots(database):
+            keys = self._some(held_in[slot], min(most, count))
+            drawn[slot] = drawn.get(slot, []) + keys
+            found += len(keys)
+            if found >= count:
+                break
         return drawn
+
+    def _held_in(self, database: Database) -> Sequence[Any]:
+        """What holds the keys that may go, by slot."""
+        return database.expires if self.policy.volatile else database.values
 
     def _some(self, held: Any, wanted: int) -> list[bytes]:
         """So many of the keys of a slot, or all."""
@@ -183,30 +188,37 @@ class Eviction:
         start = int(self._random() * min(spare + 1, LARGE_SLOT))  # going there takes as many steps
         return list(islice(held, start, start + wanted))
 
-    def _weighed_slots(self, database: Database) -> Iterator[int]:
-        """Random slots, each as often as it holds many keys."""
-        random, live, values = self._random, database.live, database.values
-        for _ in range(_TRIES):
-            slot = live[int(random() * len(live))]
-            for _ in range(_REFUSALS):
-                if random() * database.filled < len(values[slot]):
-                    break
-                slot = live[int(random() * len(live))]
-            yield slot
-
-    def _timed_slots(self, database: Database) -> Iterator[int]:
-        """Random slots that hold keys which expire; in a walk over all they are found anew when few still do."""
-        random, expires = self._random, database.expires
-        slots = self._timed.get(database, [])
+    def _slots(self, database: Database) -> Iterator[tuple[int, int]]:
+        """Random slots that hold keys which may go, a large one as often as it holds many; and how many of its keys are
+        to be drawn: of a large one as many as a small one has, if there are small ones."""
+        random, held_in, eligible = self._random, self._held_in(database), self._eligible(database)
+        slots, large = self._known_slots(database)
+        in_large = list(accumulate(len(held_in[slot] or ()) for slot in large))
+        small = eligible - (in_large[-1] if in_large else 0)
+        few = min(PORTION, small // len(slots) + 1) if slots else PORTION
         refused = 0
         for _ in range(_TRIES):
+            place = random() * eligible
+            if large and place < in_large[-1]:
+                yield large[bisect(in_large, place)], few
+                continue
             slot = slots[int(random() * len(slots))] if slots else -1
-            if slot >= 0 and expires[slot]:
-                yield slot
+            held = held_in[slot] if slots else None
+            if held:
+                yield slot, PORTION
                 continue
             refused += 1
-            if refused > min(len(slots) // 2, _REFUSALS):
-                slots = self._timed[database] = [slot for slot in range(SLOT_COUNT) if expires[slot]]
-                refused = 0
-                if not slots:
-                    return
+            if refused > _REFUSALS:
+                return
+
+    def _known_slots(self, database: Database) -> tuple[list[int], list[int]]:
+        """The slots that hold keys which may go, or did a while ago, but for the large ones; and those."""
+        known, draws = self._known.get(database, (([], []), 0))
+        if draws == 0:
+            held_in = self._held_in(database)
+            sizes = {slot: len(held) for slot, held in enumerate(held_in) if held}
+            large = [slot for slot, size in sizes.items() if size > LARGE_SLOT]
+            known, draws = ([slot for slot, size in sizes.items() if size <= LARGE_SLOT], large), _DRAWS
+        # What few slots hold is soon gone.
+        self._known[database] = known, min(draws - 1, (len(known[0]) + len(known[1])) // 2)
+        return known

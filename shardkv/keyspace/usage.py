@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ..values.buckets import Buckets
+from .rooms import fitted
 from .slots import SLOT_COUNT
 
 if TYPE_CHECKING:
@@ -102,6 +103,12 @@ class Usage:
     def gone(self, slot: int, key: bytes) -> None:
         """A key is not there any more."""
         self.slots[slot].pop(key, None)
+
+    def fit(self, slot: int) -> None:
+        """Give back what room there is too much."""
+        uses = self.slots[slot]
+        if isinstance(uses, dict):
+            self.slots[slot] = fitted(uses)
 
     def drop(self, slot: int) -> None:
         """No key of a slot is there any more."""
