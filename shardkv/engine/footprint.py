@@ -26,9 +26,11 @@ PROGRAM_BYTES: Final = 2**20
 LEARNT_FROM: Final = 4 * 2**20
 #: How much the process grows for each byte of the keyspace, at least and at most; and so much is learnt at once, for as
 #: much has to be given up for it.
-LEAST_WASTE: Final = 1.09
+LEAST_WASTE: Final = 1.06
 MOST_WASTE: Final = 1.6
 WASTE_STEP: Final = 0.01
+#: What comes of it later when keys come and go, as part of what there is while they only come.
+COMING_WASTE: Final = 1.03
 #: By so much is what is wasted thought to be more, for each byte that the process grows by though keys are given up.
 MORE_WASTE: Final = 2.0
 #: A slot's dict while it is empty.
@@ -105,7 +107,7 @@ class Footprint:
         more = grown - self._grown_most
         if more > 0 and books is not None and books.complete and books.used > LEARNT_FROM:
             held = books.used * (1 + self._tables)
-            waste = grown / held if evicted == self._evicted else self._waste + MORE_WASTE * more / held
+            waste = COMING_WASTE * grown / held if evicted == self._evicted else self._waste + MORE_WASTE * more / held
             step = min(WASTE_STEP, max(-WASTE_STEP, waste - self._waste))
             self._waste = min(MOST_WASTE, max(LEAST_WASTE, self._waste + step))
         if more > 0 or grown < self._grown_most * 3 // 4:  # much was given back to the system
