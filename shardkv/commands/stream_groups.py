@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..errors import ReplyError
+from ..keyspace.freeing import SMALL
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Simple
 from ..values.stream_groups import UNKNOWN, Group
@@ -143,8 +144,11 @@ def xgroup_setid(ctx: Context, words: list[bytes]) -> Simple:
 def xgroup_destroy(ctx: Context, name: bytes, group_name: bytes) -> int:
     """Ends a consumer group with all that is pending in it. Who waits for its entries is told that it is gone."""
     held = _stream(ctx, name)
-    if held.groups.pop(group_name, None) is None:
+    group = held.groups.pop(group_name, None)
+    if group is None:
         return 0
+    if len(group.pending) > SMALL:
+        ctx.db.freeing.give_parts(group.take_apart())
     notice(ctx, name, "xgroup-destroy")
     ctx.host.awaken(ctx.db, name)
     return 1

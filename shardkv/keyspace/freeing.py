@@ -41,8 +41,12 @@ class Freeing:
         """Take over a value. A small one is left to whoever holds it last."""
         parts = _parts(value)
         if parts is not None:
-            self.pending += 1
-            self._jobs.append(_whole(parts))
+            self.give_parts(parts)
+
+    def give_parts(self, parts: Iterable[object]) -> None:
+        """Take over what is freed as one thing as these parts are asked for."""
+        self.pending += 1
+        self._jobs.append(_whole(parts))
 
     def give_all(self, slots: Iterable[Any], times: Iterable[dict[bytes, int] | None], count: int) -> None:
         """Take over the slots of a database, which have ``count`` keys, and the expiry times beside them. Empty slots

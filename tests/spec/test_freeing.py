@@ -129,6 +129,16 @@ def test_every_way_to_replace_or_delete_a_value_leaves_it_to_be_freed_in_steps(
     assert steps_to_free(kv) > 3
 
 
+def test_a_group_of_many_pending_entries_goes_part_by_part(kv: EngineClient) -> None:
+    fill_stream(kv)
+    assert kv("XGROUP", "DESTROY", "big", "group") == 1
+    assert kv.db.freeing.pending == 1
+    kv("XGROUP", "CREATE", "big", "group", 0)
+    assert steps_to_free(kv) > 3
+    assert kv("XPENDING", "big", "group")[0] == 0
+    assert kv("XLEN", "big") == SMALL + 199
+
+
 @FILL
 def test_a_restored_value_leaves_what_was_there_to_be_freed_in_steps(
     kv: EngineClient, fill: Callable[[EngineClient], None]
