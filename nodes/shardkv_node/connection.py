@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .tls import SecureSocket
 
-#: One write.
+#: One write, and how much of a large reply a client is sent before it is the turn of others.
 SEND: Final = 256 * 1024
 
 

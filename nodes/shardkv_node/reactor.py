@@ -12,6 +12,7 @@ with its connection until it is writable again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -40,8 +41,6 @@ RECEIVE: Final = 32768
 #: A client that leaves this many bytes of replies unread is not read from until it takes some, whatever its output
 #: limit says.
 UNREAD_MAX: Final = 64 * 1024 * 1024
-#: How much of a large reply a client is sent before it is the turn of others.
-SEND_TURN: Final = 4 * SEND
 #: Requests of one client that are carried out before their replies are sent; of a long pipeline first fewer, for nobody
 #: knows how large their replies are.
 PORTION: Final = 64
@@ -103,7 +102,8 @@ class Reactor:
         """Send what can be sent at once and close every connection."""
         self._end_round()
         for connection in list(self._connections.values()):
-            self._flush(connection)
+            with suppress(OSError):
+                connection.push(UNREAD_MAX)
             self._drop(connection)
         self.reception.close()
         self._poller.close()
@@ -423,7 +423,7 @@ class Reactor:
         """Send more of what was kept, as much as it is this client's turn for."""
         session = connection.session
         try:
-            pushed = connection.push(SEND_TURN)
+            pushed = connection.push(SEND)
         except OSError:
             self._drop(connection)
             return

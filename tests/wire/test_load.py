@@ -7,6 +7,7 @@ else on the machine can be told to wait (``tests.support.latency``), and in CPU 
 from __future__ import annotations
 
 import resource
+import selectors
 import socket
 import threading
 import time
@@ -110,6 +111,24 @@ def test_a_client_that_never_reads_is_bounded_and_slows_nobody(node: Node) -> No
         print(f"five that never read: the node has grown by {grown:.0f} MiB")
         assert grown < 5 * UNREAD_MAX
         holds(latency, "beside five that never read")
+
+
+def test_twenty_that_read_large_values_as_fast_as_they_can_slow_nobody(node: Node) -> None:
+    seconds, room, got = 4.0, bytearray(1 << 20), 0
+    with node.client() as owner, ExitStack() as stack, selectors.DefaultSelector() as ready:
+        owner.must("SET", "big", b"x" * 10_000_000)
+        for sock in connected(node, 20, stack):
+            sock.setblocking(False)
+            sock.send(request("GET", "big") * 100)
+            ready.register(sock, selectors.EVENT_READ)
+        with Latency(node.port, node.pid) as latency:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                for key, _ in ready.select(0.5):
+                    assert isinstance(key.fileobj, socket.socket)
+                    got += key.fileobj.recv_into(room)
+        assert got > 100_000_000
+        holds(latency, f"beside twenty that take {got / 2**20 / seconds:.0f} MiB a second")
 
 
 def test_the_output_limit_ends_those_who_never_read(node: Node) -> None:
