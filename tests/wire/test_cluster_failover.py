@@ -68,7 +68,8 @@ def test_after_a_power_cut_nothing_is_missing_and_the_topology_stands() -> None:
         before = [world.shard_of(tag) for tag in TAGS]
         load, began, ended = tell(world, cut_the_power)
         assert sum(load.lost().values()) == 0
-        assert [world.shard_of(tag) for tag in TAGS] == before
+        # A replica is shown as soon as it has told how far it is.
+        wait_for(lambda: [world.shard_of(tag) for tag in TAGS] == before, 20)
         # Six processes start one after the other, and a primary that has just started listens for a while.
         assert load.shards[0].longest_pause(began, ended) < NODE_TIMEOUT_MS / 1000 + 10
 
