@@ -171,6 +171,8 @@ def hear_vote(core: Core, voter: Peer, header: Header) -> None:
     candidacy = core.candidacy
     if candidacy is None or not candidacy.epoch or header.current_epoch < candidacy.epoch:
         return
+    if core.now >= candidacy.gives_up_at:
+        return  # we were held up: what the vote was given for may be over
     if core.view.nodes[voter.id].votes:
         candidacy.votes[voter.id] = None
         voter.acked = max(voter.acked, candidacy.asked_at)

@@ -49,7 +49,7 @@ from .failure import assess, reports
 from .hearing import hear
 from .lease import leased_until
 from .links import deadline, link_lost, link_up, tend
-from .manual import tell_where_stopped, tend_manual, weigh
+from .manual import tell_where_stopped, tend_manual, time_out, weigh
 from .messages import COUNTER_NAMES
 from .nodes import NOFAILOVER, PFAIL, NodeId
 from .peers import Liveness
@@ -129,6 +129,7 @@ class ClusterMachine:
         before = core.view
         starting = not self._started
         self._started = True
+        time_out(core)
         if isinstance(event, Received):
             hear(core, event)
         elif isinstance(event, Tick):

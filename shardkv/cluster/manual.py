@@ -26,6 +26,9 @@ from .peers import Peer
 
 _PAUSE_LIFE = 2
 """A primary holds writes back for longer than the failover may take: none gets in in the last moment."""
+_LAST_MOMENT = 0.5
+"""Seconds by which the primary's patience outlasts the replica's: one that wins in its last moment still finds it
+waiting."""
 _INSIST_EVERY = 0.5
 
 
@@ -69,6 +72,8 @@ def _ask_to_stop(core: Core, primary: NodeId) -> None:
 def call_off(core: Core) -> None:
     """End whatever was ordered, on either side."""
     core.manual_until = core.manual_target = None
+    if core.takeover_ordered:
+        core.candidacy = None  # a vote that comes later is void: the primary may be writing again
     core.takeover_ordered = False
     core.mflags = 0
     if core.pausing_for is not None:
@@ -76,17 +81,22 @@ def call_off(core: Core) -> None:
         core.out.append(PauseWrites(0.0))
 
 
+def time_out(core: Core) -> None:
+    """Call off an ordered failover that has taken too long. Called before every event: one that comes to a process
+    that was held up must not find the order still good."""
+    if core.manual_until is not None and core.now >= core.manual_until:
+        core.log("warning", "Manual failover timed out.")
+        call_off(core)
+
+
 def tend_manual(core: Core) -> None:
-    """See whether an ordered failover can go on, or has taken too long. Called after every event."""
+    """See whether an ordered failover can go on. Called after every event."""
     me = core.view.me
     if core.pausing_for is not None and not me.is_primary:
         call_off(core)  # it has worked: the new primary is somebody else
     if core.manual_until is None:
         return
-    if core.now >= core.manual_until:
-        core.log("warning", "Manual failover timed out.")
-        call_off(core)
-    elif me.is_replica and core.manual_target is not None and core.offset >= core.manual_target:
+    if me.is_replica and core.manual_target is not None and core.offset >= core.manual_target:
         if not core.takeover_ordered:
             core.log("notice", "All master replication stream processed, manual failover can start.")
         _stand_now(core)
@@ -114,7 +124,7 @@ def hear_mfstart(core: Core, replica: Peer) -> None:
         tell_where_stopped(core)  # the answer was lost
         return
     call_off(core)
-    core.manual_until = core.now + core.settings.manual_failover_timeout
+    core.manual_until = core.now + core.settings.manual_failover_timeout + _LAST_MOMENT
     core.pausing_for = replica.id
     core.mflags |= PAUSED
     core.log("warning", f"Manual failover requested by replica {replica.id}.")

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from shardkv.cluster.effects import Answer, Follow, Persist, Route
-from shardkv.cluster.events import Ordered
+from shardkv.cluster.effects import Answer, Connect, Follow, Persist, Route, Send
+from shardkv.cluster.events import LinkUp, Ordered, Received, Tick
 from shardkv.cluster.machine import ClusterMachine
-from shardkv.cluster.nodes import SLAVE, Node, slots_of
+from shardkv.cluster.messages import AuthAck, AuthRequest, Header
+from shardkv.cluster.nodes import MASTER, SLAVE, Node, pack_bitmap, slots_of
 from shardkv.cluster.orders import (
     AddSlots,
     BumpEpoch,
     DelSlots,
+    Failover,
     FlushSlots,
     ForgetNode,
     MeetNode,
@@ -149,3 +151,25 @@ def test_a_failure_report_count_needs_a_known_node() -> None:
     assert a_machine().failure_reports(B) == 0
     with pytest.raises(ReplyError, match="ERR Unknown node x"):
         a_machine().failure_reports("x")
+
+
+@pytest.mark.parametrize(("delay", "wins"), [(0.1, True), (20.0, False)])
+def test_votes_that_come_to_a_replica_that_was_held_up_are_void(delay: float, wins: bool) -> None:
+    """Whatever they were given for, the primary may have been writing again for a long time."""
+    heads = [Node(name * 40, "127.0.0.1", 7000, 17000, slots=1 << n) for n, name in enumerate("bde")]
+    view = ClusterView.alone(Node(A, "127.0.0.1", 7000, 17000, flags=SLAVE, primary=B)).with_nodes(heads)
+    machine = ClusterMachine(view, Settings(), Random(1), 100.0)
+    for effect in machine.handle(Tick(), 100.0):
+        if isinstance(effect, Connect):
+            machine.handle(LinkUp(effect.link), 100.0)
+    effects = machine.handle(Ordered(Failover(force=True), 1), 101.0)
+    asked = [effect for effect in effects if isinstance(effect, Send) and isinstance(effect.message, AuthRequest)]
+    assert len(asked) == 3
+    epoch = machine.view.current_epoch
+    for n, question in enumerate(asked):
+        voter = heads[n]
+        header = Header(
+            *(voter.id, epoch, 0, pack_bitmap(voter.slots), None, 0, "", 7000, 0, 17000, MASTER, 0, True, "", "", "")
+        )
+        machine.handle(Received(question.link, AuthAck(header), "127.0.0.1", "127.0.0.1"), 101.0 + delay)
+    assert machine.view.me.is_primary == wins
