@@ -71,7 +71,7 @@ class Core:
         self.forgotten: dict[NodeId, float] = {}
         self.agenda: list[tuple[float, int, NodeId]] = []
         self.next_random_ping = now
-        self.greeting_since, self.greetings = now, 0
+        self.telling_since, self.told = now, 0
         self.health_due = now
         self.address_confirmed = False
         self.minority_until = -1e18

@@ -9,7 +9,9 @@ slots, those that fail included; the winner's config epoch is the election's), w
   with less data than a sibling wait, ``RANK_STEP`` for each that has more; of equals the smaller id goes first.
 - A replica knows how stale it is (``standing``) and does not stand beyond a limit that is small by default.
 - A candidate that got no majority asks again soon: a voter may vote for the same candidate in a later epoch, and for
-  another one as soon as the first has failed.
+  another one when the first one's round is over. (Were it bound for longer, replicas of one primary that share the
+  votes among them would ask for ever, each its own voters.) Candidates for the places of several primaries stand one
+  after the other, in the order of these primaries' ids, so that they do not split the votes of an epoch.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from .peers import Peer
 
 RANK_STEP = 0.5
 """Seconds that a candidate waits for every sibling with more data than itself."""
+QUEUE_STEP = 0.02
+"""Seconds that it waits for every other primary whose place is to be taken first; a vote takes some milliseconds."""
 _SHORTEST_ROUND = 0.5
 _LONGEST_ROUND = 1.0
 _ASK_AGAIN = 0.2
@@ -70,10 +74,9 @@ def campaign(core: Core) -> None:
             _ask(core, candidacy)
     elif core.now >= candidacy.gives_up_at:
         core.log("warning", f"Failover election for epoch {candidacy.epoch} failed: no majority of votes in time.")
-        core.candidacy = _enter(core, primary)
-        # Others may be at it, too: not all at the same moment again.
-        core.candidacy.stand_at += core.rng.random() * _SHORTEST_ROUND
-        candidacy = core.candidacy
+        candidacy = core.candidacy = _enter(core, primary)
+        # Others may be at it, too: not all at the same moment again, and the best first, without being disturbed.
+        candidacy.stand_at += candidacy.rank * (_LONGEST_ROUND - RANK_STEP) + core.rng.random() * _SHORTEST_ROUND
     elif core.now >= candidacy.ask_again_at:
         _request(core, candidacy)
     if core.candidacy is not None:
@@ -108,10 +111,16 @@ def _fit(core: Core, primary: Node) -> bool:
 
 def _enter(core: Core, primary: Node) -> Candidacy:
     rank = 0 if core.takeover_ordered else rank_of(core, primary.id)
-    candidacy = Candidacy(primary.id, core.now + rank * RANK_STEP, rank)
+    queue = 0 if core.takeover_ordered else _queue_before(core, primary.id)
+    candidacy = Candidacy(primary.id, core.now + rank * RANK_STEP + queue * QUEUE_STEP, rank)
     if rank:
         core.log("notice", f"Start of election delayed for {rank * RANK_STEP:.1f} seconds (rank #{rank}).")
     return candidacy
+
+
+def _queue_before(core: Core, primary: NodeId) -> int:
+    """How many other primaries are to be replaced first."""
+    return sum(1 for node in core.view.nodes.values() if node.flags & FAIL and node.votes and node.id < primary)
 
 
 def rank_of(core: Core, primary: NodeId) -> int:
@@ -254,4 +263,4 @@ def _voted_for_another(core: Core, primary: NodeId, candidate: NodeId) -> bool:
         return False
     chosen = core.view.nodes.get(peer.voted_for)
     gone = chosen is None or bool(chosen.flags & FAIL)
-    return not gone and core.now < peer.voted_at + 2 * core.settings.node_timeout
+    return not gone and core.now < peer.voted_at + _LONGEST_ROUND

@@ -15,6 +15,8 @@ from .sound import sound_entry, sound_id
 
 _SKEW = 0.5
 """Seconds by which another's clock may run ahead before its stamps are not believed."""
+_TOLD_MAX = 32
+"""How many nodes a second are told gossip, so that what a node has to do with it has a bound however many there are."""
 _SILENT = PFAIL | UNKNOWN_YET
 
 
@@ -36,6 +38,15 @@ def ping_lightly(core: Core, peer: Peer) -> None:
     peer.last_ping = core.now
     if not peer.ping_sent:
         peer.ping_sent = core.now
+
+
+def may_tell(core: Core) -> bool:
+    """Whether the next question may carry gossip: the first few of a second. Else a node that finds itself among a
+    thousand is busy for seconds with telling and hearing the same a thousand times."""
+    if core.now >= core.telling_since + 1.0:
+        core.telling_since, core.told = core.now, 0
+    core.told += 1
+    return core.told <= _TOLD_MAX
 
 
 def tell_replicas(core: Core, primary: Node) -> None:

@@ -16,15 +16,13 @@ from heapq import heappop
 
 from .core import Core
 from .failure import suspect
-from .gossip import ping, ping_lightly, ping_somebody, tell_replicas
+from .gossip import may_tell, ping, ping_lightly, ping_somebody, tell_replicas
 from .lease import RENEWAL, partners
 from .nodes import FAILING, HANDSHAKE, NOADDR, Node
 from .peers import Peer
 
 _PING_EVERY = 1.0
 _GREET_EVERY = 1.0
-_GREETINGS = 20
-"""How many links a second are greeted with gossip."""
 _NEVER = float("inf")
 _AGAIN = 0.01
 """No peer is looked at twice within this many seconds: rounding of times must never make the agenda spin."""
@@ -51,21 +49,12 @@ def deadline(core: Core) -> float:
 def link_up(core: Core, peer: Peer) -> None:
     """A dial has succeeded: greet."""
     peer.link_up = True
-    if peer.meet or _may_greet_at_length(core):
+    if peer.meet or may_tell(core):
         ping(core, peer)
     else:
         ping_lightly(core, peer)
     if core.view.nodes[peer.id].flags & HANDSHAKE:
         core.look_after(peer, core.now + _GREET_EVERY)
-
-
-def _may_greet_at_length(core: Core) -> bool:
-    """Whether a greeting may carry gossip: the first few of a second, so that a node that finds itself among a
-    thousand is not busy for seconds telling and hearing the same a thousand times."""
-    if core.now >= core.greeting_since + 1.0:
-        core.greeting_since, core.greetings = core.now, 0
-    core.greetings += 1
-    return core.greetings <= _GREETINGS
 
 
 def link_lost(core: Core, link: int) -> None:
@@ -105,7 +94,7 @@ def _check_link(core: Core, peer: Peer, timeout: float) -> None:
             return
         if not peer.link_up:
             peer.ping_sent = core.now
-        elif core.now >= peer.last_gossip + timeout / 2:
+        elif core.now >= peer.last_gossip + timeout / 2 and may_tell(core):
             ping(core, peer)
         else:
             ping_lightly(core, peer)

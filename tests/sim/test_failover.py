@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shardkv.cluster.orders import Failover
 from shardkv.errors import ReplyError
 from shardkv.resp.replies import OK
@@ -288,3 +290,19 @@ def test_no_replica_goes_that_its_own_primary_must_keep(seed: int) -> None:
     world.crash("n4", "n7")
     world.wait(30)
     assert all(world.view(name).me.primary != world.id("n1") for name in world.up())
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_replicas_of_several_dead_primaries_do_not_share_the_votes_for_ever(seed: int, number: int) -> None:
+    """Three of eight primaries die at once, and each has three replicas that hold the same."""
+    world = Cluster(32, seed * 100 + number, node_timeout=NODE_TIMEOUT)
+    world.form_shards(8, 3)
+    world.crash("n0", "n1", "n2")
+
+    def replaced() -> bool:
+        return all(any(world.view(f"n{shard + 8 * turn}").me.slots for turn in (1, 2, 3)) for shard in range(3))
+
+    took = world.until(replaced, 60, "every primary is replaced")
+    assert took < NODE_TIMEOUT + 4
+    world.until(world.agreed, 30, "all agree")
+    world.check()
