@@ -73,7 +73,7 @@ def reading_collection(twin: Twin) -> Twin:
 
     def read(db: Database, words: list[bytes], nil: bytes) -> bytes | None:
         reply = twin(db, words, nil)
-        if reply is not None and reply is not nil:
+        if reply is not None:
             _changed(db, words[1], 0)
         return reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import clustered, costs, logged, memory, scripts, snapshots, stalls
+from tests.bench import clustered, costs, eviction, logged, memory, scripts, snapshots, stalls
 from tests.bench.budget import geometric_mean, missed
 from tests.bench.measure import Row, Sample
 from tests.bench.workloads import WORKLOADS
@@ -107,4 +107,16 @@ def test_a_cluster_is_held_to_each_ratio_and_to_the_pause() -> None:
     assert clustered.missed([slow], 120.0) == [
         "reshard: 0.40 of redis-server, promised 0.5",
         "writes waited 120 ms for an atomic migration, promised 100",
+    ]
+
+
+def test_a_cache_that_hits_less_or_takes_more_than_its_limit_is_a_missed_promise() -> None:
+    hits = [eviction.Hits("node", "allkeys-lru", 0.49, 100), eviction.Hits("redis", "allkeys-lru", 0.5, 100)]
+    full = eviction.Fullness(limit=100, used=101, grown=106)
+    free, limited, slow = Sample(100_000, 10.0), Sample(90_000, 11.0), Sample(40_000, 25.0)
+    costs = [eviction.Price("node", 1, free, limited, slow), eviction.Price("redis", 1, free, slow, slow)]
+    assert eviction.missed(hits, full, costs) == [
+        "allkeys-lru hits 49.0%, promised redis-server's 50.0%",
+        "memory by its growth is at 106% of its limit",
+        "depth 1: giving up keys leaves 40% of the throughput",
     ]
