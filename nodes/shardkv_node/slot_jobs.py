@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Keys of one message to the target; clients are served between two.
 BATCH: Final = 100
+#: Messages that may be unanswered while the next is made.
+AHEAD: Final = 3
 #: When no more keys than this have changed since they were sent, writes are held and the rest goes.
 FEW: Final = 200
 #: Rounds after which it is given up: the slots change faster than they can be sent.
@@ -252,7 +254,7 @@ class SlotJobs:
                 restore += [number, key, b"%d" % (database.expiry(key) or 0), dump(held, self._engine.config)]
         for words in (restore, delete):
             if len(words) > 3:
-                await target.ask(words)
+                await target.tell(words)
         job.acknowledged = clock.unix_ms() // 1000
 
     def _still_mine(self, job: SlotJob) -> None:
@@ -268,8 +270,12 @@ class SlotJobs:
         engine.refresh_calm()
         try:
             with trio.fail_after(PAUSE_SECONDS):
+                # The target must have all, or say why not, before it is asked to take the slots.
+                await self._send_changes(job, target)
+                await target.settled()
                 while job.changed:
                     await self._send_changes(job, target)
+                    await target.settled()
                 job.enter("failover-granted")
                 with trio.CancelScope(shield=True):  # from here on only the target knows how it ends
                     await self._take(job, target)
@@ -341,20 +347,39 @@ class SlotJobs:
 
 
 class _Target:
-    """The connection to a target: one request, one answer."""
+    """The connection to a target: requests in order, each answered with OK or an error."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._reader = Reader(replyError=TargetError)
+        self._unanswered = 0
 
     async def ask(self, words: list[bytes]) -> None:
-        """Raises JobFault for an error, OSError or trio errors for a broken connection."""
+        """Send a request and wait until all are answered. Raises JobFault for an error, OSError or trio errors for a
+        broken connection."""
+        await self.tell(words, 0)
+
+    async def tell(self, words: list[bytes], ahead: int = AHEAD) -> None:
+        """Send a request, and wait until no more than ``ahead`` are unanswered: the target works while this node reads
+        on. Raises as ``ask`` does, perhaps for an earlier request."""
         with trio.fail_after(ANSWER_SECONDS):
             await self._stream.send_all(pack_command(tuple(words)))  # type: ignore[arg-type]  # stub: a tuple of one
-            while (reply := self._reader.gets()) is False:
-                data = await self._stream.receive_some(65536)
-                if not data:
-                    raise OSError("closed by the target")
-                self._reader.feed(bytes(data))
+            self._unanswered += 1
+            while self._unanswered > ahead:
+                await self._answer()
+
+    async def settled(self) -> None:
+        """Wait until all is answered. Raises as ``ask`` does."""
+        with trio.fail_after(ANSWER_SECONDS):
+            while self._unanswered:
+                await self._answer()
+
+    async def _answer(self) -> None:
+        while (reply := self._reader.gets()) is False:
+            data = await self._stream.receive_some(65536)
+            if not data:
+                raise OSError("closed by the target")
+            self._reader.feed(bytes(data))
+        self._unanswered -= 1
         if isinstance(reply, TargetError):
             raise JobFault(f"The target answered: {reply}")

@@ -27,7 +27,7 @@ SHARE_OF_ONE: Final = {1: 0.4, 16: 0.3}
 #: Keys per second of a reshard, beside real Redis Cluster's.
 RESHARD: Final = 0.5
 #: Of an atomic migration, beside Valkey's.
-ATOMIC: Final = 0.25
+ATOMIC: Final = 0.2
 #: Milliseconds that writes may wait for an atomic migration.
 PAUSE_MS: Final = 100.0
 TESTS: Final = ("set", "get")
