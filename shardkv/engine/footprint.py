@@ -29,6 +29,8 @@ LEARNT_FROM: Final = 4 * 2**20
 LEAST_WASTE: Final = 1.06
 MOST_WASTE: Final = 1.6
 WASTE_STEP: Final = 0.01
+#: How many looks it takes to unlearn as much.
+WASTE_TRIALS: Final = 50
 #: What comes of it later when keys come and go, as part of what there is while they only come.
 COMING_WASTE: Final = 1.03
 #: By so much is what is wasted thought to be more, for each byte that the process grows by though keys are given up.
@@ -110,6 +112,9 @@ class Footprint:
             waste = COMING_WASTE * grown / held if evicted == self._evicted else self._waste + MORE_WASTE * more / held
             step = min(WASTE_STEP, max(-WASTE_STEP, waste - self._waste))
             self._waste = min(MOST_WASTE, max(LEAST_WASTE, self._waste + step))
+        elif more <= 0 and grown + self.beside < self._engine.config.maxmemory:
+            # What made it grow may be over: it is tried how much can be held in that, ever so slowly.
+            self._waste = max(LEAST_WASTE, self._waste - WASTE_STEP / WASTE_TRIALS)
         if more > 0 or grown < self._grown_most * 3 // 4:  # much was given back to the system
             self._grown_most = grown
         self._evicted = evicted
