@@ -31,8 +31,11 @@ MOST_WASTE: Final = 1.6
 WASTE_STEP: Final = 0.01
 #: How many looks it takes to unlearn as much.
 WASTE_TRIALS: Final = 50
-#: What comes of it later when keys come and go, as part of what there is while they only come.
+#: By so many bytes, and by so much of what there is, the process grows once more when keys begin to go: at most so much
+#: of the limit is kept free for it.
+COMING_BYTES: Final = 3 * 2**20
 COMING_WASTE: Final = 1.03
+COMING_SHARE: Final = 10
 #: By so much is what is wasted thought to be more, for each byte that the process grows by though keys are given up.
 MORE_WASTE: Final = 2.0
 #: A slot's dict while it is empty.
@@ -109,7 +112,7 @@ class Footprint:
         more = grown - self._grown_most
         if more > 0 and books is not None and books.complete and books.used > LEARNT_FROM:
             held = books.used * (1 + self._tables)
-            waste = COMING_WASTE * grown / held if evicted == self._evicted else self._waste + MORE_WASTE * more / held
+            waste = self._coming(grown) / held if evicted == self._evicted else self._waste + MORE_WASTE * more / held
             step = min(WASTE_STEP, max(-WASTE_STEP, waste - self._waste))
             self._waste = min(MOST_WASTE, max(LEAST_WASTE, self._waste + step))
         elif more <= 0 and grown + self.beside < self._engine.config.maxmemory:
@@ -118,6 +121,10 @@ class Footprint:
         if more > 0 or grown < self._grown_most * 3 // 4:  # much was given back to the system
             self._grown_most = grown
         self._evicted = evicted
+
+    def _coming(self, grown: int) -> float:
+        """By how much a process that has grown so far will have grown when keys come and go."""
+        return COMING_WASTE * grown + min(COMING_BYTES, self._engine.config.maxmemory // COMING_SHARE)
 
 
 def _tables(database: Database) -> int:

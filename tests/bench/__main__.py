@@ -71,7 +71,7 @@ def _stalls(chosen: argparse.Namespace) -> list[str]:
 
 def _eviction(chosen: argparse.Namespace) -> list[str]:
     scale = 10 if chosen.quick else 1
-    hits, full = eviction.hit_rates(scale, _tell), eviction.fullness(scale // 3 or 1, _tell)
+    hits, full = eviction.hit_rates(scale, _tell), eviction.fullness(scale // 5 or 1, _tell)
     costs_of_it = eviction.prices(_plan(chosen), _tell)
     print(f"\n{eviction.as_table(hits, full, costs_of_it)}")
     return eviction.missed(hits, full, costs_of_it)
