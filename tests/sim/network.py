@@ -43,6 +43,7 @@ from shardkv.resp.replies import OK
 
 START = 1_700_000_000.0
 PORT, BUS_PORT = 7000, 17000
+_DISK_MAX = 0.2
 _WIRE_MIN, _WIRE_MAX = 0.0005, 0.002
 
 
@@ -72,6 +73,8 @@ class Host:
     ip: str
     disk: ClusterView
     settings: Settings
+    unwritten: ClusterView | None = None
+    """What is on its way to the disk."""
     machine: ClusterMachine | None = None
     links: dict[int, Link] = field(default_factory=dict)
     accepted: int = 0
@@ -382,8 +385,11 @@ class Cluster:
         elif isinstance(effect, Disconnect):
             self._close(host, effect.link)
         elif isinstance(effect, Persist):
-            if effect.awaited or self.rng.random() < 0.5:  # hearsay may come too late for a crash
-                host.disk = effect.view
+            if effect.awaited or self.rng.random() < 0.5:
+                host.disk, host.unwritten = effect.view, None
+            else:  # hearsay is written soon, which may be too late for a crash
+                host.unwritten = effect.view
+                self._at(self.now + self.rng.random() * _DISK_MAX, self._write, host, host.lives, effect.view)
         elif isinstance(effect, Route):
             host.routed = effect.view
             self._note_reign(host.name, effect.view)
@@ -415,6 +421,11 @@ class Cluster:
         link = Link(host.name, dial.link, target.name, -target.accepted)
         host.links[link.dialled] = target.links[link.accepted] = link
         self._at(self._wire(), self._inform, host, life, LinkUp(dial.link))
+
+    @staticmethod
+    def _write(host: Host, life: int, view: ClusterView) -> None:
+        if host.lives == life and host.machine is not None and host.unwritten is view:
+            host.disk, host.unwritten = view, None
 
     def _note_reign(self, name: str, view: ClusterView) -> None:
         """No slot has two primaries in one epoch, ever."""
