@@ -13,6 +13,8 @@ from typing import TypeVar
 import click
 import trio
 
+from shardkv.errors import ReplyError
+
 from .access import Access, access_options, json_option
 from .address import Address, address_word
 from .client import Client, all_or_first_failure, connect, each
@@ -145,7 +147,8 @@ async def until(
 
     async def look(member: Member) -> None:
         async with connect(member.address, access) as client:
-            verdict = judge(*await opinion(client))
+            seen = await opinion(client)
+        verdict = "is loading its data" if seen is None else judge(*seen)
         if verdict is None:
             missing.pop(member, None)
         else:
@@ -162,8 +165,12 @@ async def until(
             await trio.sleep(POLL_SECONDS)
 
 
-async def opinion(client: Client) -> tuple[Signature, str]:
-    """What one node sees, and the state that it gives the cluster."""
+async def opinion(client: Client) -> tuple[Signature, str] | None:
+    """What one node sees, and the state that it gives the cluster; None from a replica that loads a snapshot just now,
+    and so says nothing."""
+    reply = await client.call("CLUSTER", "INFO")
+    if isinstance(reply, ReplyError) and reply.code == "LOADING":
+        return None
     info = parse_info(await client.text("CLUSTER", "INFO"))
     return signature(await read_view(client)), info.get("cluster_state", "unknown")
 

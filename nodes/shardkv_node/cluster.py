@@ -254,8 +254,10 @@ class ClusterNode:
         if primary is None:
             replication.lead()
             return
+        node = self.machine.view.nodes.get(primary)
+        if node is None:
+            return  # forgotten while nodes.conf was being written: whom to follow instead, if anybody, comes next
         self._dropping.give_up()  # what its primary has is all that will be left
-        node = self.machine.view.nodes[primary]
         address = (node.ip, node.port or node.tls_port)
         if node.ip and replication.address != address:
             replication.follow(*address)

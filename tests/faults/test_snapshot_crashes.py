@@ -203,7 +203,7 @@ def test_a_full_disk_stops_writes_until_there_is_room_again(tmp_path: Path, star
 
 
 def test_an_orphan_replaces_nothing(tmp_path: Path, start_node: Start) -> None:
-    node = start_node(dir=str(tmp_path), save="", enable_debug_command="yes", rdb_key_save_delay=300)
+    node = start_node(dir=str(tmp_path), save="", enable_debug_command="yes", rdb_key_save_delay=3000)
     with node.client() as client:
         client.must("SET", "first", "1")
         client.must("SAVE")
