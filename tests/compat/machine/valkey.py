@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.support.wire_replies import Refusal
 
-from .cases import Case, Difference, Event, encoded, event_of, same_scores, texts
+from .cases import Case, Difference, Event, encoded, event_of, only_invalidations, same_scores, texts
 from .consumers import lag_apart
 from .differences import LOWEST
 from .pools import MOMENT
@@ -42,7 +42,7 @@ def _from_the_other_end(case: Case) -> bool:
     return by_score and any(word == b"LIMIT" and fullmatch(rb"-\d+", offset) for word, offset in pairwise(words))
 
 
-def _passed(name: str, words: Sequence[bytes]) -> bool:
+def says_a_past_time(name: str, words: Sequence[bytes]) -> bool:
     """Whether a request says a time that may have passed."""
     if name in ("PEXPIREAT", "EXPIREAT") or b"PXAT" in map(bytes.upper, words):
         return True
@@ -104,8 +104,9 @@ VALKEY: Final = (
         "times that have passed",
         "Valkey deletes at once, and tells of an end where Redis tells of a deletion",
         forgives=_ending,
-        telling=_passed,
-        after=lambda case: case.name in ("DBSIZE", "DIGEST"),  # of keys that nobody has looked for
+        telling=says_a_past_time,
+        # of keys that nobody has looked for
+        after=lambda case: case.name in ("DBSIZE", "DIGEST") or only_invalidations(case),
     ),
     Difference("hashes with times", "Valkey holds them in one way only", encoded(b"listpackex", b"hashtable")),
     Difference(
@@ -120,6 +121,13 @@ VALKEY: Final = (
         "digests elsewhere",
         "the same, in databases that are not looked into key by key",
         lambda case: case.name == "DIGEST" and b"elsewhere" in case.words,
+    ),
+    Difference(
+        "around a large element",
+        "Valkey gives an element that is too large a node of its own; when LSET makes it small the nodes beside it "
+        "stay two, and the list a quicklist",
+        telling=lambda name, words: name == "LSET",
+        after=encoded(b"listpack", b"quicklist"),
     ),
     Difference(
         "order of a union",
