@@ -492,12 +492,11 @@ class Reactor:
             session = next(iter(self._woken))
             del self._woken[session]
             connection = self._by_session.get(session.id)
-            if connection is None:
-                continue
-            if not session.waiting:
-                self._engine.resume(session)
-            self._go_on(connection)
-            self._finish(connection)
+            if connection is not None:
+                self._go_on(connection)
+                self._finish(connection)
+            if not self._woken:
+                self._engine.end_round()
 
     def _finish(self, connection: Connection) -> None:
         """After requests that had waited: what was broken behind them, and what is to be sent."""

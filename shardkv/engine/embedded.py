@@ -184,5 +184,7 @@ class Embedded:
         world = self.engine.world
         assert isinstance(world, NoWorld)
         while world.woken:
-            self.engine.resume(world.woken.pop(0))
+            while world.woken:
+                self.engine.resume(world.woken.pop(0))
+            self.engine.end_round()
         self.engine.free(lambda: False)  # there is no later in which it could be done bit by bit

@@ -662,14 +662,17 @@ class Engine:
         self.world.wake(session)
 
     def resume(self, session: Session, most: int = 1 << 30) -> None:
-        """Go on with at most ``most`` requests of a session that waited; also the end of a round for clients that cache
-        in broadcast mode."""
-        self.messages.end_round()
+        """Go on with at most ``most`` requests of a session that waited."""
         waiting = session.waiting
         if waiting and not session.held and not session.closed:
             self._carry_out(session, [waiting.popleft() for _ in range(min(most, len(waiting)))], 0)
             if not waiting:
                 session.waiting_bytes = 0
+
+    def end_round(self) -> None:
+        """Nobody has anything left to go on with: tell clients that cache in broadcast mode what was changed. That may
+        wake some."""
+        self.messages.end_round()
 
     def unblock_all(self, reply: ReplyError) -> None:
         """The node has changed so much that no wait makes sense any more: the clients are told, and their connections

@@ -149,7 +149,7 @@ class Messages:
                 self._invalidate(client, keys)
 
     def _rouse(self) -> None:
-        """Have the rim come back at the end of its round (``Engine.resume``), by waking a client that waits for a
+        """Have the rim come back at the end of its round (``Engine.end_round``), by waking a client that waits for a
         broadcast."""
         client = self.tracking.awaiting
         if client is None:

@@ -221,7 +221,9 @@ class EngineClient:
         """Go on with the sessions that were woken, as the rim does."""
         woken = self.world.woken
         while woken:
-            self.engine.resume(woken.pop(0))
+            while woken:
+                self.engine.resume(woken.pop(0))
+            self.engine.end_round()
 
     # ---- time and what lies below
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.support.wire_replies import Refusal
 
-from .cases import Case, Difference, Event, encoded, event_of, invalidates, only_invalidations, same_scores, texts
+from .cases import Case, Difference, Event, encoded, event_of, only_invalidations, same_scores, texts
 from .consumers import lag_apart
 from .differences import LOWEST
 from .pools import MOMENT
@@ -33,12 +33,6 @@ def _odd_numbers(case: Case) -> bool:
 def _cursors(case: Case) -> bool:
     invalid = "ERR invalid cursor"
     return case.name in WALKS and (case.our_refusal == invalid) != (case.refusal == invalid)
-
-
-def _told_earlier(case: Case) -> bool:
-    if not (case.waited and any(map(invalidates, case.ours))):
-        return False
-    return sorted(map(repr, case.ours)) == sorted(map(repr, case.theirs))
 
 
 def _from_the_other_end(case: Case) -> bool:
@@ -141,11 +135,6 @@ VALKEY: Final = (
         "of a hash table that decides",
         telling=lambda name, words: name == "SUNIONSTORE",
         after=lambda case: encoded(b"hashtable", b"listpack")(case) or encoded(b"listpack", b"hashtable")(case),
-    ),
-    Difference(
-        "broadcasts behind a wait",
-        "Valkey tells them when it has nothing else to do, behind what a client sent while it waited; we before that",
-        _told_earlier,
     ),
     Difference(
         "negative offsets",
