@@ -281,6 +281,12 @@ def _equally_far(case: Case) -> bool:
 
 OURS: Final = (
     Difference(
+        "keys that chance meets",
+        "RANDOMKEY ends those whose time is over, if it meets them",
+        forgives=lambda event, suspects: event_of(event)[0] == b"expired",
+        telling=lambda name, words: name == "RANDOMKEY",
+    ),
+    Difference(
         "equally far",
         "members at one distance come in the order of an unstable sort",
         _equally_far,
