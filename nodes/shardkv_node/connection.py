@@ -33,7 +33,7 @@ class Connection:
         self.unsent: deque[bytes] = deque()
         self.unsent_at = 0  #: bytes of the first piece that are sent already
         self.interest = READ
-        self.asked: list[list[bytes]] | None = None  #: what the short way has carried out last, for a while
+        self.asked: list[list[bytes]] | None = None  #: what the short way has carried out last, if a reply may be large
 
     def keep(self, size: int) -> None:
         """Put what has gathered in the session, ``size`` bytes, behind what is to be sent."""

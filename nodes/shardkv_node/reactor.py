@@ -260,7 +260,11 @@ class Reactor:
                 return
         elif requests:
             try:
-                connection.asked = self._engine.run(session, requests)
+                asked = self._engine.run(session, requests)
+                out = session.out
+                size = len(out[0]) if len(out) == 1 else sum(map(len, out))
+                if size >= self._observer.large_reply:
+                    connection.asked = asked  # kept only then: what is freed at once is freed while it is in the cache
             except Exception as error:
                 self._bug(session, error)
             if not parser.authenticated:
@@ -385,7 +389,6 @@ class Reactor:
             return
         if len(data) >= self._observer.large_reply:
             self._weigh(connection)
-        connection.asked = None  # and freed while it is still in the cache
         out.clear()
         try:
             sent = connection.send(data)
@@ -418,6 +421,7 @@ class Reactor:
         """What is about to be sent may hold a large reply."""
         if connection.asked is not None:
             self._observer.weigh(connection.session, connection.asked, connection.session.out)
+            connection.asked = None
 
     def _flush(self, connection: Connection) -> None:
         """Send more of what was kept, as much as it is this client's turn for."""
