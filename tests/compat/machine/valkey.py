@@ -36,10 +36,11 @@ def _cursors(case: Case) -> bool:
 
 
 def _from_the_other_end(case: Case) -> bool:
-    """Whether a range by scores begins at a negative offset."""
+    """Whether a range of a sorted set begins at a negative offset."""
     words = [word.upper() for word in case.words]
-    by_score = case.name in ("ZRANGEBYSCORE", "ZREVRANGEBYSCORE") or b"BYSCORE" in words
-    return by_score and any(word == b"LIMIT" and fullmatch(rb"-\d+", offset) for word, offset in pairwise(words))
+    return case.name.startswith(("ZRANGE", "ZREVRANGE")) and any(
+        word == b"LIMIT" and fullmatch(rb"-\d+", offset) for word, offset in pairwise(words)
+    )
 
 
 def says_a_past_time(name: str, words: Sequence[bytes]) -> bool:
@@ -138,7 +139,7 @@ VALKEY: Final = (
     ),
     Difference(
         "negative offsets",
-        "Valkey counts them from the other end of a range of scores, but only where a sorted set is a skiplist",
+        "Valkey counts them from the other end of a range, but only where a sorted set is a skiplist",
         _from_the_other_end,
         parts=True,
     ),
