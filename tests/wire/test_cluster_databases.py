@@ -50,7 +50,8 @@ def test_slots_move_with_the_keys_of_all_databases(cluster_nodes: Start) -> None
     wait_for(lambda: read(target, 3) == expected, 20, "the slot has moved as a whole")
 
     with target.client() as client, owner.client() as other:
-        other.must("CLUSTER", "SETSLOT", SLOT, "IMPORTING", id_of(target))
+        order = ("CLUSTER", "SETSLOT", SLOT, "IMPORTING", id_of(target))
+        wait_for(lambda: other(*order) == "OK", 20, "the owner knows that it is none any more")
         client.must("CLUSTER", "SETSLOT", SLOT, "MIGRATING", id_of(owner))
         for number in range(3):
             client.must("SELECT", number)
