@@ -43,7 +43,7 @@ class _Route:
 
     def send_at_once(self, requests: Sequence[tuple[bytes, ...]]) -> None:
         """Send as much of the requests as the connection takes now; ``ask`` will send the rest."""
-        self.unsent = _packed(requests)
+        self.unsent = packed(requests)
         if isinstance(self.stream, trio.SocketStream):
             with suppress(OSError):  # ``ask`` meets it again
                 sent = os.write(self.stream.socket.fileno(), self.unsent)
@@ -52,7 +52,7 @@ class _Route:
     async def ask(self, requests: Sequence[tuple[bytes, ...]], *, begun: bool = False) -> list[Any]:
         """Send requests, or what is left of those that were begun at once, and return their replies, errors as values.
         Raises OSError, trio errors, and the reader's."""
-        unsent = self.unsent if begun else _packed(requests)
+        unsent = self.unsent if begun else packed(requests)
         if unsent:
             await self.stream.send_all(unsent)
         replies: list[Any] = []
@@ -68,16 +68,28 @@ class _Route:
         return replies
 
 
-def _packed(requests: Sequence[tuple[bytes, ...]]) -> bytes:
+def packed(requests: Sequence[tuple[bytes, ...]]) -> bytes:
+    """Requests as they are sent."""
     return b"".join([pack_command(request) for request in requests])  # type: ignore[arg-type]  # stub: a tuple of one
 
 
-def _before(route: _Route, shipment: Shipment) -> list[tuple[bytes, ...]]:
-    """What has to be said on a connection before the shipment's own requests."""
+def needed_before(shipment: Shipment, database: int) -> list[tuple[bytes, ...]]:
+    """What has to be said before the shipment's own requests, on a connection that has selected ``database``. It is
+    not sent in one go with the rest: what follows a refused SELECT would land in another database."""
     before: list[tuple[bytes, ...]] = [shipment.login] if shipment.login else []
-    if shipment.database != route.database:
+    if shipment.database != database:
         before.append((b"SELECT", b"%d" % shipment.database))
     return before
+
+
+def refusal_of(answers: Sequence[Any]) -> Outcome | None:
+    """The first error among the answers to that, if there is any."""
+    return next((Outcome(refused=str(reply)) for reply in answers if isinstance(reply, ReplyError)), None)
+
+
+def outcome_of(answers: Sequence[Any]) -> Outcome:
+    """The answers to the shipment's own requests."""
+    return Outcome(errors=tuple(str(reply) if isinstance(reply, ReplyError) else None for reply in answers))
 
 
 class Shipping:
@@ -97,7 +109,7 @@ class Shipping:
             landed(Outcome(fault="connecting to the client"))  # this node ends
             return
         route = self._kept(shipment)
-        if route is not None and not _before(route, shipment):
+        if route is not None and not needed_before(shipment, route.database):
             route.send_at_once(shipment.requests)
         self._nursery.start_soon(self._carry, shipment, landed, route)
         self._under_way += 1
@@ -144,15 +156,13 @@ class Shipping:
 
     @staticmethod
     async def _send(route: _Route, shipment: Shipment) -> Outcome:
-        before = _before(route, shipment)
-        if before:  # not in one go with the rest: what follows a refused SELECT would land in another database
-            said = await route.ask(before)
-            refused = next((str(reply) for reply in said if isinstance(reply, ReplyError)), None)
+        before = needed_before(shipment, route.database)
+        if before:
+            refused = refusal_of(await route.ask(before))
             route.database = shipment.database if refused is None else -1
             if refused is not None:
-                return Outcome(refused=refused)
-        answers = await route.ask(shipment.requests, begun=not before and not route.fresh)
-        return Outcome(errors=tuple(str(reply) if isinstance(reply, ReplyError) else None for reply in answers))
+                return refused
+        return outcome_of(await route.ask(shipment.requests, begun=not before and not route.fresh))
 
     async def _dial(self, shipment: Shipment) -> _Route | Outcome:
         try:

@@ -11,10 +11,11 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-from hiredis import ProtocolError, Reader, ReplyError, pack_command
+from hiredis import ProtocolError, Reader, ReplyError
 
 from shardkv.commands.migrate import Outcome, Shipment
 
+from .shipping import needed_before, outcome_of, packed, refusal_of
 from .tls import Tls
 
 
@@ -37,21 +38,14 @@ def carry_now(shipment: Shipment, tls: Tls | None) -> Outcome:
 
 
 def _converse(connection: socket.socket, shipment: Shipment) -> Outcome:
-    before = [shipment.login] if shipment.login else []
-    if shipment.database:
-        before.append((b"SELECT", b"%d" % shipment.database))
     reader = Reader(replyError=ReplyError)
-    refused = next((answer for answer in _ask(connection, reader, before) if isinstance(answer, ReplyError)), None)
-    if refused is not None:
-        return Outcome(refused=str(refused))
-    answers = _ask(connection, reader, shipment.requests)
-    return Outcome(errors=tuple(str(answer) if isinstance(answer, ReplyError) else None for answer in answers))
+    refused = refusal_of(_ask(connection, reader, needed_before(shipment, database=0)))
+    return refused or outcome_of(_ask(connection, reader, shipment.requests))
 
 
 def _ask(connection: socket.socket, reader: Reader, requests: Sequence[tuple[bytes, ...]]) -> list[Any]:
     """The replies, errors as values. Raises OSError and ProtocolError."""
-    packed = [pack_command(request) for request in requests]  # type: ignore[arg-type]  # stub: a tuple of one
-    connection.sendall(b"".join(packed))
+    connection.sendall(packed(requests))
     replies: list[Any] = []
     while len(replies) < len(requests):
         reply = reader.gets()
