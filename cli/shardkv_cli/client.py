@@ -32,6 +32,19 @@ PORTION = 500  # requests sent before their replies are read
 AT_ONCE = 100
 
 
+class Refused(Failure):
+    """A node has answered with an error where that is the end of the matter. ``reply`` is the error."""
+
+    def __init__(self, message: str, reply: ReplyError) -> None:
+        super().__init__(message)
+        self.reply = reply
+
+
+def is_loading(reply: Reply) -> bool:
+    """Whether a node says that it is loading its data just now: what is asked of it has to be asked again."""
+    return isinstance(reply, ReplyError) and reply.code == "LOADING"
+
+
 class Client:
     """A connection to one node; made by ``connect``."""
 
@@ -72,11 +85,11 @@ class Client:
         return replies
 
     async def ask(self, *words: str | int | bytes) -> Reply:
-        """As ``call``, but an error reply is raised as a Failure that names node and command."""
+        """As ``call``, but an error reply is raised as a Refused that names node and command."""
         reply = await self.call(*words)
         if isinstance(reply, ReplyError):
             shown = " ".join(str(word) for word in words[:2]).upper()
-            raise Failure(f"{self.address} answered {shown} with: {reply.text}")
+            raise Refused(f"{self.address} answered {shown} with: {reply.text}", reply)
         return reply
 
     async def text(self, *words: str | int) -> str:

@@ -13,11 +13,9 @@ from typing import TypeVar
 import click
 import trio
 
-from shardkv.errors import ReplyError
-
 from .access import Access, access_options, json_option
 from .address import Address, address_word
-from .client import Client, all_or_first_failure, connect, each
+from .client import Client, Refused, all_or_first_failure, connect, each, is_loading
 from .exits import Failure, run
 from .plan import Member, Plan, PlanError, Step, plan
 from .render import Progress, emit, plan_document, plan_table, plan_warnings, show, told_as_json
@@ -168,10 +166,12 @@ async def until(
 async def opinion(client: Client) -> tuple[Signature, str] | None:
     """What one node sees, and the state that it gives the cluster; None from a replica that loads a snapshot just now,
     and so says nothing."""
-    reply = await client.call("CLUSTER", "INFO")
-    if isinstance(reply, ReplyError) and reply.code == "LOADING":
-        return None
-    info = parse_info(await client.text("CLUSTER", "INFO"))
+    try:
+        info = parse_info(await client.text("CLUSTER", "INFO"))
+    except Refused as refused:
+        if is_loading(refused.reply):
+            return None
+        raise
     return signature(await read_view(client)), info.get("cluster_state", "unknown")
 
 

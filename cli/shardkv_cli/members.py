@@ -13,7 +13,7 @@ from shardkv.errors import ReplyError
 from .access import Access
 from .address import Address, address_word
 from .changing import changing_options, confirmed, find, look, primaries_of, tell
-from .client import Client, all_or_first_failure, connect, each
+from .client import Client, all_or_first_failure, connect, each, is_loading
 from .create import POLL_SECONDS, examine_one
 from .exits import Failure, run
 from .moves import MoveError, empty_out
@@ -157,13 +157,13 @@ async def dismiss(seen: Survey, leaving: NodeReport, access: Access) -> None:
 
 async def _is_loaded(client: Client) -> bool:
     reply = await client.call("DBSIZE")
-    return not (isinstance(reply, ReplyError) and reply.text.startswith("LOADING"))
+    return not is_loading(reply)
 
 
 async def _reset(client: Client) -> bool:
     """CLUSTER RESET; False while the node is loading. Raises Failure for another refusal."""
     reply = await client.call("CLUSTER", "RESET", "SOFT")
-    if isinstance(reply, ReplyError) and not reply.text.startswith("LOADING"):
+    if isinstance(reply, ReplyError) and not is_loading(reply):
         raise Failure(f"{client.address} answered CLUSTER RESET with: {reply.text}")
     return not isinstance(reply, ReplyError)
 

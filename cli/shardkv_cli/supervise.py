@@ -15,13 +15,11 @@ from pathlib import Path
 
 import trio
 
-from shardkv.errors import ReplyError
-
 from .access import Access
 from .address import Address
 from .backoff import Backoff
 from .board import Board, NodeStatus
-from .client import connect
+from .client import connect, is_loading
 from .exits import OK, PROBLEM, Failure
 
 LOG = "node.log"
@@ -152,7 +150,7 @@ class Launcher:
                     reply = await client.call("PING")
             except Failure:
                 continue
-            if not (isinstance(reply, ReplyError) and reply.code == "LOADING"):
+            if not is_loading(reply):
                 break
         self._ready.add(node.port)
         self._tell(node, "ready")
