@@ -177,34 +177,29 @@ SAME: Final = {
 }
 
 
+REQUESTS: Final[tuple[tuple[str | int, ...], ...]] = (
+    ("GET", "a"),
+    ("GET", "none"),
+    ("INCR", "b"),
+    ("HGET", "a", "f"),
+    ("NOSUCH",),
+    ("GET",),
+    ("SELECT", 99),
+)
+
+
 def told(make: Make) -> tuple[dict[str, str], list[str], dict[str, str]]:
     """A story of all kinds of requests: the fields that it makes equal, the counts of commands, those of errors."""
     with ExitStack() as stack:
         server = stack.enter_context(make(**SETTINGS))
         client, other, third, fourth = (stack.enter_context(server.client()) for _ in range(4))
         client.must("MSET", "a", 1, "b", "x", "c", 3)
-        for words in (
-            ["GET", "a"],
-            ["GET", "none"],
-            ["INCR", "b"],
-            ["HGET", "a", "f"],
-            ["NOSUCH"],
-            ["GET"],
-            ["SELECT", 99],
-        ):
+        for words in REQUESTS:
             client(*words)
         client.must("SET", "short", 1, "PX", 1)
         wait_for(lambda: client("EXISTS", "short") == 0)
         client.must("CONFIG", "RESETSTAT")
-        for words in (
-            ["GET", "a"],
-            ["GET", "none"],
-            ["INCR", "b"],
-            ["HGET", "a", "f"],
-            ["NOSUCH"],
-            ["GET"],
-            ["SELECT", 99],
-        ):
+        for words in REQUESTS:
             client(*words)
         client.must("MGET", "a", "none", "b", "none2")
         client.must("LPUSH", "list", 1, 2, 3)
