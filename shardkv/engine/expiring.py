@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..commands.hash_fields import expire_fields
 from ..keyspace.expiry import ExpireCycle
+from .going import has_gone
 
 if TYPE_CHECKING:
     from ..keyspace.database import Database
@@ -56,15 +57,9 @@ class Expiring:
     def _expire(self, database: Database, key: bytes) -> None:
         engine = self._engine
         database.discard(key)
-        database.dirty += 1
         engine.stats.expired += 1
-        if engine.attentive:
-            engine.watches.expired(database, key)
-            engine.awaken(database, key)
-            if engine.messages.tracking:
-                engine.messages.changed(key, written=False)
-            engine.notice(database, key, "expired")
-        engine.propagation.add(database, [b"UNLINK" if engine.config.lazyfree_lazy_expire else b"DEL", key])
+        lazily = engine.config.lazyfree_lazy_expire
+        has_gone(engine, database, key, "expired", watched=engine.watches.expired, lazily=lazily)
 
     def remember(self, database: Database, key: bytes) -> None:
         """A client of a writable replica has given a key a time. The primary knows nothing of it: it expires here."""

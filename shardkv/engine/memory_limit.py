@@ -18,6 +18,7 @@ from ..keyspace.books import Books
 from ..keyspace.eviction import Eviction, Policy
 from ..keyspace.usage import Frequency, Recency, Usage
 from .footprint import Footprint
+from .going import has_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,17 +217,9 @@ class MemoryLimit:
         database.fit(key)
         if watched:
             engine.observer.held_up("eviction-del", engine.stopwatch() - started)
-        database.dirty += 1
         engine.stats.evicted += 1
-        if database.attended:
-            engine.watches.touched(database, key)
-            engine.awaken(database, key)
-            if engine.messages.tracking:
-                engine.messages.changed(key, written=False)
-            engine.notice(database, key, "evicted")
-        if engine.sinks:
-            verb = b"UNLINK" if engine.config.lazyfree_lazy_eviction else b"DEL"
-            engine.propagation.add(database, [verb, key])
+        lazily = engine.config.lazyfree_lazy_eviction
+        has_gone(engine, database, key, "evicted", watched=engine.watches.touched, lazily=lazily)
 
     # ---- time
 
