@@ -8,18 +8,23 @@ from shardkv.pubsub.notify import ALL, CLASS_OF, SILENT, event_channel, key_chan
 from tests.house.sources import modules
 
 #: Where the event stands in the calls that speak of one.
-PLACES = {"touch": 1, "delete": 1, "notice": 2, "attend": 2}
+PLACES = {"touch": 1, "delete": 1, "notice": 2, "attend": 2, "has_gone": 3}
+
+
+def _called(call: ast.Call) -> str:
+    """The last name of what is called."""
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
 
 
 def _events_named() -> dict[str, str]:
-    """The literal events in calls of touch, notice, attend and delete, with a place where each stands."""
+    """The literal events in the calls that speak of one, with a place where each stands."""
     found = {}
     for path, tree in modules("shardkv"):
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-                continue
-            place = PLACES.get(node.func.attr)
-            if place is None:
+            if not isinstance(node, ast.Call) or (place := PLACES.get(_called(node))) is None:
                 continue
             words = [*node.args[place : place + 1], *(word.value for word in node.keywords if word.arg == "event")]
             for word in words:
@@ -30,7 +35,7 @@ def _events_named() -> dict[str, str]:
 
 def test_every_event_in_the_source_has_a_class() -> None:
     named = _events_named()
-    assert {"set", "del", "expired", "new", "keymiss"} <= set(named)
+    assert {"set", "del", "expired", "evicted", "new", "keymiss"} <= set(named)
     assert {event: place for event, place in named.items() if event not in CLASS_OF.keys() | SILENT} == {}
 
 
