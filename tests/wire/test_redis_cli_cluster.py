@@ -50,6 +50,11 @@ def agree(place: str) -> bool:
     return done.returncode == 0 and "[OK] All 16384 slots covered." in done.stdout
 
 
+def _knows(witness: Node, subject: Node) -> bool:
+    """Whether a node lists another one in CLUSTER NODES."""
+    return id_of(subject) in redis_cli("-p", witness.port, "CLUSTER", "NODES")
+
+
 def shares(nodes: list[Node]) -> list[int]:
     """How many slots each node has, as the first one says."""
     return [slots_of(nodes[0], id_of(node)) for node in nodes]
@@ -73,10 +78,12 @@ def _grow_and_shrink(nodes: list[Node], places: list[str]) -> None:
     new = addresses(nodes)
 
     redis_cli("--cluster", "add-node", new[3], places[0])
-    wait_for(lambda: all(id_of(fourth) in redis_cli("-p", node.port, "CLUSTER", "NODES") for node in three), 20)
+    wait_for(lambda: all(_knows(node, fourth) for node in three), 20)
     replica = ["--cluster-slave", "--cluster-master-id", id_of(nodes[1])]
     redis_cli("--cluster", "add-node", new[4], places[0], *replica)
     wait_for(lambda: id_of(nodes[1]) in line_about(nodes[0], id_of(fifth)), 20)
+    # Gossip takes its seconds to every node, and del-node asks each of them to forget, which is an error before.
+    wait_for(lambda: all(_knows(node, fifth) for node in three), 20)
     wait_for(lambda: "1 additional replica(s)" in redis_cli("--cluster", "check", places[0]), 20)
     assert agree(places[0])
 
