@@ -114,7 +114,7 @@ class AppendOnly:
         finally:
             gc.enable()
             gc.freeze()
-        engine.snapshots.settled = engine.changes
+        engine.snapshots.settled = engine.databases.changes
         engine.end_loading()
         self._log("notice", f"DB loaded from append only file: {clock.stopwatch() - started:.3f} seconds")
 
@@ -452,8 +452,8 @@ class AppendOnly:
             self.writer.sync_now()
         sinks, engine.sinks[:] = engine.sinks[:], []
         try:
-            engine.flushed(None)
-            for database in engine.opened:
+            engine.databases.flushed(None)
+            for database in engine.databases.opened:
                 database.clear()
             self.folder.read()
             for _ in AofLoader(engine, self.folder, self._disk, self._log).steps():
@@ -461,7 +461,7 @@ class AppendOnly:
         finally:
             engine.sinks[:] = sinks
             engine.begin(now)
-        engine.snapshots.settled = engine.changes
+        engine.snapshots.settled = engine.databases.changes
 
     def say_farewell(self, order: Shutdown) -> None:
         """Bring everything to disk. Raises OSError if the node must not end now."""

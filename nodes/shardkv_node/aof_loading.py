@@ -72,7 +72,7 @@ class AofLoader:
     def _load_snapshot(self, file: BinaryIO, path: Path) -> Generator[int, None, tuple[int, bytes]]:
         """Load what comes before the commands. Returns its bytes, and what was read beyond it."""
         engine = self._engine
-        find = database_finder(engine.config.databases, engine.database)
+        find = database_finder(engine.config.databases, engine.databases.open)
         loader = RdbLoader(engine.config, find, clock.unix_ms(), keep_expired=True)
         try:
             while not loader.done:

@@ -171,7 +171,7 @@ class ClusterNode:
 
     def claim_loaded(self) -> None:
         """Claim, or begin to import, the slots of keys that were loaded and that are not this node's."""
-        filled = {slot for database in self._engine.opened for slot in database.live}
+        filled = {slot for database in self._engine.databases.opened for slot in database.live}
         strays = [slot for slot in filled if self.machine.view.strays >> slot & 1]
         if strays:
             self._log(
@@ -285,7 +285,7 @@ class ClusterNode:
     def _progress(self) -> Progress:
         """How this node's data stand now."""
         replication = self._engine.replication
-        keys = sum(database.size for database in self._engine.opened)
+        keys = sum(database.size for database in self._engine.databases.opened)
         replication.flush()
         loading = not replication.restored
         return Progress(replication.history.offset, keys, replication.silence, replication.linked, loading)
@@ -355,7 +355,7 @@ class ClusterNode:
         self._reactor.hurry("nodes.conf", not self.driver.lasting)
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
             self._file.settle()  # it follows nobody from now on
-            self._engine.empty()  # its keys were another node's
+            self._engine.databases.empty()  # its keys were another node's
         return reply
 
     @property

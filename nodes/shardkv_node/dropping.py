@@ -28,7 +28,7 @@ class Dropping:
 
     def begin(self, slots: Iterable[int]) -> None:
         """Empty these slots soon."""
-        filled = [slot for slot in slots if self._engine.holds(slot)]
+        filled = [slot for slot in slots if self._engine.databases.holds(slot)]
         if filled:
             self.slots.update(dict.fromkeys(filled))
             self._changed()
@@ -38,7 +38,7 @@ class Dropping:
         """Empty those of these slots that are still to be emptied now: they are about to be used again."""
         left = [slot for slot in slots if slot in self.slots]
         if left:
-            self._engine.drop_slots(left)
+            self._engine.databases.drop_slots(left)
             self._forget(left)
 
     def give_up(self) -> None:
@@ -58,7 +58,7 @@ class Dropping:
             self._wake = trio.Event()
             while self.slots:
                 slot = next(iter(self.slots))
-                self._engine.drop_slots((slot,), PORTION)
-                if not self._engine.holds(slot):
+                self._engine.databases.drop_slots((slot,), PORTION)
+                if not self._engine.databases.holds(slot):
                     self._forget((slot,))
                 await trio.lowlevel.checkpoint()

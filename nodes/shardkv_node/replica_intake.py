@@ -70,9 +70,9 @@ class DirectIntake:
         except RdbFault as fault:
             raise IntakeFault(f"the snapshot cannot be loaded: {fault}") from None
         engine = self._engine
-        engine.empty()
+        engine.databases.empty()
         for index, database in self._found.items():
-            engine.database(index).take_over(database)
+            engine.databases.open(index).take_over(database)
         yield None
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class FileIntake:
 
     def _new_loader(self) -> RdbLoader:
         engine = self._engine
-        find = database_finder(engine.config.databases, engine.database)
+        find = database_finder(engine.config.databases, engine.databases.open)
         return RdbLoader(engine.config, find, clock.unix_ms(), keep_expired=True, size=self._size)
 
     def take(self, data: bytes) -> None:
@@ -135,7 +135,7 @@ class FileIntake:
             raise IntakeFault(f"the snapshot cannot be kept: {error.strerror}") from error
         progress = LoadProgress(clock.unix_ms() // 1000, size)
         self._loading = True
-        engine.empty()
+        engine.databases.empty()
         engine.begin_loading(progress)
         loader = self.loader
         try:
@@ -148,7 +148,7 @@ class FileIntake:
                 yield None
             restore_functions(engine, loader)
         except (RdbFault, OSError) as fault:
-            engine.empty()  # a part of a data set is worse than none
+            engine.databases.empty()  # a part of a data set is worse than none
             raise IntakeFault(f"the snapshot cannot be loaded: {fault}") from None
 
     def _verify(self) -> None:
@@ -174,7 +174,7 @@ def intake_for(
 ) -> DirectIntake | FileIntake:
     """Take a snapshot in as ``repl-diskless-load`` says. Raises OSError."""
     config = engine.config
-    empty = not any(database.size for database in engine.opened)
+    empty = not any(database.size for database in engine.databases.opened)
     if config.repl_diskless_load == "swapdb" or (config.repl_diskless_load == "on-empty-db" and empty):
         log("notice", "MASTER <-> REPLICA sync: Loading DB in memory")
         return DirectIntake(engine, size, serving=same_history and config.repl_diskless_load == "swapdb")

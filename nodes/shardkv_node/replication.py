@@ -97,7 +97,7 @@ class ReplicationManager:
         if address is not None:
             self._replication.follow(*address)
             if known and self._replication.feed_in is not None and selected < self._engine.config.databases:
-                self._replication.feed_in.session.db = self._engine.database(selected)
+                self._replication.feed_in.session.db = self._engine.databases.open(selected)
         self._replication.restored = True
 
     async def run(self) -> None:

@@ -222,7 +222,7 @@ class SlotJobs:
         await target.ask([b"CLUSTER", b"SYNCSLOTS", b"BEGIN", job.name.encode(), job.source.encode(), name])
         job.enter("snapshotting")
         for slot in slots_of(job.slots):
-            for database in self._engine.opened:
+            for database in self._engine.databases.opened:
                 keys = list(database.values[slot])
                 for start in range(0, len(keys), BATCH):
                     await self._send(job, target, [(database.index, key) for key in keys[start : start + BATCH]])
@@ -313,7 +313,7 @@ class SlotJobs:
             raise ReplyError("ERR the slots are not the sender's, or this node can't take them")
         if any(job.slots & slots for job in self.jobs if not job.over):
             raise ReplyError("ERR these slots are on their way already")
-        self._engine.drop_slots(slots_of(slots))  # what an attempt before has left
+        self._engine.databases.drop_slots(slots_of(slots))  # what an attempt before has left
         self._node.finish_dropping(slots_of(slots))
         job = self._job("IMPORT", slots, source, view.myself, "receiving-snapshot", name)
         job.session = session
@@ -341,7 +341,7 @@ class SlotJobs:
                 if not job.over:
                     self._fail(job, "The source closed the connection")
                 if job.state != "success":
-                    self._engine.drop_slots(slots_of(job.slots & ~self._node.machine.view.me.slots))
+                    self._engine.databases.drop_slots(slots_of(job.slots & ~self._node.machine.view.me.slots))
                 job.session = None
         self._listen()
 

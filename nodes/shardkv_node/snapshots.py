@@ -93,7 +93,7 @@ class Snapshots:
 
     def save(self) -> None:
         """Write the file while everybody waits. Raises OSError."""
-        changes = self._engine.changes
+        changes = self._engine.databases.changes
         try:
             self._write(self.snapshot(), self.path)
         except OSError as error:
@@ -107,7 +107,7 @@ class Snapshots:
         """Begin to write the file in a child; ``done`` hears how that ended, after it was booked here. Raises
         OSError."""
         now = clock.unix_ms() // 1000
-        self.state.began(now, self._engine.changes)
+        self.state.began(now, self._engine.databases.changes)
         self.state.saves += 1
         snapshot, path = self.snapshot(), self.path
         try:
@@ -171,7 +171,7 @@ class Snapshots:
 
     def _look(self) -> None:
         now = clock.unix_ms() // 1000
-        rule = self.state.wanted(now, self._engine.changes, self._config.save)
+        rule = self.state.wanted(now, self._engine.databases.changes, self._config.save)
         if rule is not None:
             seconds, changes = rule
             self._log("notice", f"{changes} changes in {seconds} seconds. Saving...")
@@ -230,7 +230,7 @@ class Snapshots:
         """Load in steps between which clients are served."""
         engine, config, progress = self._engine, self._config, self._engine.progress
         assert progress is not None
-        find = database_finder(config.databases, engine.database)
+        find = database_finder(config.databases, engine.databases.open)
         loader = RdbLoader(config, find, clock.unix_ms(), size=progress.total)
         keys = 0
         step = min(STEP_BYTES, config.loading_process_events_interval_bytes)
@@ -255,12 +255,12 @@ class Snapshots:
         if not flush and not merge:
             self._refuse_known(found)
         self._restore_functions(loader, flush=flush, replace=merge)
-        engine.flushed(None)
+        engine.databases.flushed(None)
         if flush:
-            for database in engine.opened:
+            for database in engine.databases.opened:
                 database.clear()
         for index, database in found.items():
-            target = engine.database(index)
+            target = engine.databases.open(index)
             if flush:
                 target.take_over(database)
             else:
@@ -269,7 +269,7 @@ class Snapshots:
 
     def _refuse_known(self, found: dict[int, Database]) -> None:
         for index, database in found.items():
-            known = self._engine.database(index)
+            known = self._engine.databases.open(index)
             for key in database:
                 if known.get(key) is not None:
                     raise LoadFault(f"The key {key[:64]!r} of the snapshot {self.path} is in database {index} already")
@@ -277,7 +277,7 @@ class Snapshots:
     def _loaded(self, loader: RdbLoader) -> None:
         state, remarks = self.state, loader.remarks
         state.loaded_keys, state.expired_keys = loader.keys, loader.expired
-        state.settled = self._engine.changes
+        state.settled = self._engine.databases.changes
         self.remarks = remarks
         version = remarks.get(b"redis-ver", b"?").decode("utf-8", "backslashreplace")
         self._log("notice", f"Loading RDB produced by version {version}")

@@ -49,7 +49,7 @@ async def free_values(engine: Engine) -> None:
     cradle = Cradle(engine)
     while True:
         more = cradle.step(_spent_in(TIDY_STEP_SECONDS))
-        more = engine.free(_spent_in(TIDY_STEP_SECONDS)) or more
+        more = engine.databases.free(_spent_in(TIDY_STEP_SECONDS)) or more
         await trio.sleep(TIDY_STEP_SECONDS if more else FREE_SECONDS)
 
 

@@ -231,7 +231,7 @@ class Context:
 
     def database(self, index: int) -> Database:
         """Another database, at the same time. Raises ReplyError out of range."""
-        return self.host.database(index)
+        return self.host.databases.open(index)
 
     @property
     def obeying(self) -> bool:

@@ -6,7 +6,7 @@ the engine a world of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 if TYPE_CHECKING:
@@ -33,6 +33,23 @@ if TYPE_CHECKING:
     from .context import Context
     from .session import Blocked, Session
     from .spec import Command
+
+
+class DatabasesPort(Protocol):
+    """The databases by number; None stands for one that nobody has used yet."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Database | None]: ...
+
+    def open(self, index: int) -> Database:
+        """The database with this number, made when it is first used. Raises ReplyError out of range."""
+
+    def flushed(self, database: Database | None) -> None:
+        """All keys of a database (None: of all) are about to go: break their watches and have caches forget them."""
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange two databases. Raises ReplyError out of range."""
 
 
 class SlotCounter(Protocol):
@@ -448,7 +465,6 @@ class Host(Protocol):
     sessions: dict[int, Session]
     stats: Any
     attentive: bool
-    databases: list[Database | None]
     commands: dict[bytes, Command]
     slow_log: CommandLog
     command_logs: dict[bytes, CommandLog]  #: by the types of COMMANDLOG
@@ -457,6 +473,10 @@ class Host(Protocol):
     aof: AofState
     following: bool  #: the node is a replica
     collation: Callable[[bytes], Any] | None  #: what makes a key to compare of a text; None: its bytes are one
+
+    @property
+    def databases(self) -> DatabasesPort:
+        """The numbered databases."""
 
     @property
     def slot_counts(self) -> SlotCounter | None:
@@ -493,9 +513,6 @@ class Host(Protocol):
     def forget_messages(self, session: Session) -> None:
         """End a session's subscriptions and its tracking, without a word to it."""
 
-    def database(self, index: int) -> Database:
-        """The database with this number, made when it is first used. Raises ReplyError out of range."""
-
     def attend(self, database: Database, key: bytes, event: str, *, wakes: bool = True) -> None:
         """Tell watchers, waiting clients (unless not ``wakes``), caches and subscribers of a change."""
 
@@ -504,12 +521,6 @@ class Host(Protocol):
 
     def awaken(self, database: Database, key: bytes) -> None:
         """Have those who wait for a key look again, though it was not changed as watchers and caches see it."""
-
-    def flushed(self, database: Database | None) -> None:
-        """All keys of a database (None: of all) are gone."""
-
-    def swap(self, first: int, second: int) -> None:
-        """Exchange two databases."""
 
     def propagate(self, database: Database, words: list[bytes]) -> None:
         """Feed a command to the log and the replicas at once."""

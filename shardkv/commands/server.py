@@ -44,7 +44,7 @@ def flushdb(ctx: Context, words: list[bytes]) -> Simple:
     """Deletes all keys of the database."""
     _check_flush_type(words)
     gone = ctx.db.size
-    ctx.host.flushed(ctx.db)
+    ctx.host.databases.flushed(ctx.db)
     ctx.db.clear()
     ctx.dirty += max(gone, 1)  # goes to the replicas in any case: they may hold keys that are gone here
     return OK
@@ -65,7 +65,7 @@ def flushdb(ctx: Context, words: list[bytes]) -> Simple:
 def flushall(ctx: Context, words: list[bytes]) -> Simple:
     """Deletes all keys of all databases."""
     _check_flush_type(words)
-    ctx.host.flushed(None)
+    ctx.host.databases.flushed(None)
     for database in ctx.host.databases:
         if database is not None:
             ctx.dirty += database.size
@@ -96,7 +96,7 @@ def swapdb(ctx: Context, first: bytes, second: bytes) -> Simple:
     if ctx.host.cluster is not None:
         raise ReplyError("ERR SWAPDB is not allowed in cluster mode")
     numbers = [_named_index(first, "first"), _named_index(second, "second")]
-    ctx.host.swap(*numbers)
+    ctx.host.databases.swap(*numbers)
     ctx.db = ctx.session.db  # the number stays, the database behind it is another
     ctx.dirty += 1
     return OK

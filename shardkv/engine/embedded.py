@@ -187,4 +187,4 @@ class Embedded:
             while world.woken:
                 self.engine.resume(world.woken.pop(0))
             self.engine.end_round()
-        self.engine.free(lambda: False)  # there is no later in which it could be done bit by bit
+        self.engine.databases.free(lambda: False)  # there is no later in which it could be done bit by bit

@@ -14,7 +14,6 @@ set anew whenever one of the things that they summarise changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
@@ -34,6 +33,7 @@ from . import info, memory_info
 from .access import Access
 from .blocking import Waiting
 from .client_limits import ClientLimits
+from .databases import Databases
 from .expiring import Expiring
 from .gates import POSTPONED, Gate, gates_of
 from .leaving import Leaving
@@ -75,8 +75,7 @@ class Engine:
         self.served = bytearray(b"\x01" * SLOT_COUNT)
         self.hidden: dict[int, bool] = {}  #: slots with keys that are not this node's; see ``Database``
         count = config.cluster_databases if config.cluster_enabled else config.databases
-        self.databases: list[Database | None] = [None] * count
-        self.opened: list[Database] = []  #: those that have been used
+        self.databases = Databases(self, count)
         self.sessions: dict[int, Session] = {}
         self.next_session = 1
         self.stats = Stats()
@@ -84,7 +83,6 @@ class Engine:
         self.horizon = 0  #: what should have ended before this has expired
         self.calm = True
         self.attentive = False  #: every change of a key matters to somebody, be it only the books
-        self._attended = False
         self.loading = False
         self.snapshots = SnapshotState()
         self.aof = AofState()
@@ -126,7 +124,7 @@ class Engine:
         self.replication = Replication(self)
         self.memory = MemoryLimit(self)
         self.stopping = Stopping(self)
-        self.context: Context = Context(self, Session(id=0, db=self.database(0), created=0))
+        self.context: Context = Context(self, Session(id=0, db=self.databases.open(0), created=0))
         self.context.command, self.context.words = TABLE["ping"], []  # until the first request
         self.scripts = Scripts(self)
         self.refresh_calm()
@@ -135,7 +133,7 @@ class Engine:
 
     def open(self, **facts: Any) -> Session:
         """A new client. ``facts`` are fields of Session (addresses, fd)."""
-        session = Session(id=self.next_session, db=self.database(0), created=self.now, **facts)
+        session = Session(id=self.next_session, db=self.databases.open(0), created=self.now, **facts)
         self.next_session += 1
         session.last_seen = self.now
         self.access.greet(session)
@@ -171,64 +169,6 @@ class Engine:
         self.messages.leave(session)
         self.refresh_calm()
 
-    def database(self, index: int) -> Database:
-        """The database with this number. Raises ReplyError out of range."""
-        if not 0 <= index < len(self.databases):
-            raise ReplyError("ERR DB index is out of range")
-        database = self.databases[index]
-        if database is None:
-            database = self.databases[index] = Database(index, self.served, self.hidden)
-            database.attended = self._attended
-            self.opened.append(database)
-            self.memory.adopt(database)
-            self.expiring.opened(database)
-        database.now = self.horizon
-        database.clock = self.now // 1000
-        return database
-
-    def free(self, spent: Callable[[], bool]) -> bool:
-        """Give back memory of large values that are gone until ``spent()``, or all of it. True if there is more."""
-        more = False
-        for database in self.opened:
-            if database.freeing:
-                more = database.freeing.step(spent) or more
-        return more
-
-    def swap(self, first: int, second: int) -> None:
-        """Exchange two databases: every client sees the other one's keys under its number."""
-        one, two = self.database(first), self.database(second)
-        if one is two:
-            return
-        self.watches.flushed(one)
-        self.watches.flushed(two)
-        one.index, two.index = second, first
-        self.databases[first], self.databases[second] = two, one
-        self.expiring.swapped(first, second)
-        for session in self.sessions.values():
-            if session.db is one:
-                session.db = two
-            elif session.db is two:
-                session.db = one
-        self.watches.flushed(one)
-        self.watches.flushed(two)
-        if self.waiting:
-            self.waiting.exchanged(one, two)
-
-    def flushed(self, database: Database | None) -> None:
-        """Break the watches of keys that are about to go and have caches forget them. Called before the keys are
-        dropped."""
-        self.messages.flushed()
-        for held in self.databases if database is None else [database]:
-            if held is not None:
-                self.watches.flushed(held)
-                self.waiting.flushed(held)
-
-    def empty(self) -> None:
-        """Forget all keys of all databases, and tell nobody but the clients of this node."""
-        self.flushed(None)
-        for database in self.opened:
-            database.clear()
-
     # ---- requests
 
     def begin(self, now: int, *, obeying: bool = False) -> None:
@@ -238,28 +178,11 @@ class Engine:
         self.horizon = horizon = 0 if obeying else now
         self.context.now = now
         self.messages.running = None
-        for database in self.opened:
+        for database in self.databases.opened:
             database.now = horizon
             database.clock = now // 1000
         if now >= self.lease and self.cluster is not None:
             self.cluster.lease_over()  # a process that was stopped for a while must not serve before it knows more
-
-    def holds(self, slot: int) -> bool:
-        """Whether there are keys of a slot in any database."""
-        return any(database.values[slot] for database in self.opened)
-
-    def drop_slots(self, slots: Iterable[int], most: int | None = None) -> None:
-        """Delete the keys of slots that belong to another node now, with all consequences; ``most`` a slot and
-        database."""
-
-        def drop(ctx: Context) -> None:
-            for slot in slots:
-                for key in list(islice(ctx.db.values[slot], most)):
-                    if ctx.delete(key):
-                        ctx.replicate(b"DEL", key)
-
-        for database in self.opened:
-            self.apart(database, [b"DEL"], drop)
 
     def run(self, session: Session, requests: list[list[bytes]]) -> list[list[bytes]] | None:
         """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
@@ -600,10 +523,7 @@ class Engine:
         messages.configure(self.config.notify_keyspace_events)
         attended = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
         self.attentive = attended or self.memory.books is not None
-        if attended != self._attended:
-            self._attended = attended
-            for database in self.opened:
-                database.attended = attended
+        self.databases.attend(attended)
 
     def attend(self, database: Database, key: bytes, event: str, *, wakes: bool = True) -> None:
         """Tell everybody who cares that a key was changed; who waits for it only if it ``wakes``."""
@@ -746,11 +666,6 @@ class Engine:
         self.progress = None
         self.refresh_calm()
 
-    @property
-    def changes(self) -> int:
-        """How many changes were made since the start."""
-        return sum(database.dirty for database in self.opened)
-
     # ---- info
 
     def info(self, sections: Iterable[str]) -> str:
@@ -763,7 +678,7 @@ class Engine:
 
     def hits_and_misses(self) -> tuple[int, int]:
         """INFO keyspace_hits and keyspace_misses."""
-        misses = sum(database.misses for database in self.opened)
+        misses = sum(database.misses for database in self.databases.opened)
         return self.stats.hits - misses, self.stats.misses + misses
 
     def reset_stats(self) -> None:
@@ -778,7 +693,7 @@ class Engine:
             command.stats.calls = command.stats.rejected = command.stats.failed = 0
             command.stats.microseconds = 0.0
             command.stats.durations.reset()
-        for database in self.opened:
+        for database in self.databases.opened:
             database.misses = 0
 
 

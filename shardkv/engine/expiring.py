@@ -107,7 +107,7 @@ class Expiring:
         """The same for fields of hashes; whether there are more."""
         engine = self._engine
         more = False
-        for database in engine.opened:
+        for database in engine.databases.opened:
             if database.hash_times:
                 while (due := expire_fields(engine, database, now, FIELDS_A_LOOK)) and engine.stopwatch() < until:
                     pass
@@ -122,7 +122,7 @@ class Expiring:
         engine.begin(now)
         for index, key in list(islice(remembered, OWN_KEYS_A_LOOK)):
             del remembered[index, key]
-            database = engine.database(index)
+            database = engine.databases.open(index)
             at = database.expiry(key)
             if at is None:
                 continue

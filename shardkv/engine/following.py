@@ -97,12 +97,12 @@ class PrimaryFeed:
             engine.world.panic("Replica was unable to write command to disk.")
         served = engine.served
         engine.begin(engine.now, obeying=True)
-        for database in engine.opened:
+        for database in engine.databases.opened:
             database.served = _ALL_SERVED
         try:
             self._run(requests, before + size)
         finally:
-            for database in engine.opened:
+            for database in engine.databases.opened:
                 database.served = served
             engine.begin(engine.now)
         data = b"".join(self._raw)

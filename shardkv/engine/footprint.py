@@ -83,7 +83,7 @@ class Footprint:
     def measure(self, books: Books | None) -> None:
         """Look at what is not booked with every change: tables and buffers."""
         engine = self._engine
-        opened = engine.opened
+        opened = engine.databases.opened
         backlog = engine.replication.history.backlog
         scripts = engine.scripts
         self.beside = (

@@ -73,8 +73,8 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "mem_aof_buffer", engine.aof.buffered
     yield "mem_allocator", "pymalloc"
     yield "active_defrag_running", 0
-    yield "lazyfree_pending_objects", sum(database.freeing.pending for database in engine.opened)
-    yield "lazyfreed_objects", sum(database.freeing.freed for database in engine.opened)
+    yield "lazyfree_pending_objects", sum(database.freeing.pending for database in engine.databases.opened)
+    yield "lazyfreed_objects", sum(database.freeing.freed for database in engine.databases.opened)
 
 
 def _used(engine: Engine, grown: int) -> tuple[int, int, int]:
@@ -114,7 +114,7 @@ def stats(engine: Engine, facts: Facts) -> dict[bytes, Any]:
     """MEMORY STATS: the same numbers, and those of each database."""
     shown = dict(memory(engine, facts))
     used, startup, peak = shown["used_memory"], STARTUP, shown["used_memory_peak"]
-    keys = sum(database.size for database in engine.opened)
+    keys = sum(database.size for database in engine.databases.opened)
     dataset = shown["used_memory_dataset"]
     found: dict[bytes, Any] = {
         b"peak.allocated": peak,
@@ -128,7 +128,7 @@ def stats(engine: Engine, facts: Facts) -> dict[bytes, Any]:
         b"lua.caches": shown["used_memory_scripts_eval"],
         b"functions.caches": shown["used_memory_functions"],
     }
-    for database in sorted(engine.opened, key=lambda opened: opened.index):
+    for database in sorted(engine.databases.opened, key=lambda opened: opened.index):
         if database.size:
             found[b"db.%d" % database.index] = {
                 b"overhead.hashtable.main": ENTRY * database.size,

@@ -83,15 +83,15 @@ class MemoryLimit:
         engine = self._engine
         if kind != self._usage_kind:
             self._usage_kind = kind
-            for database in engine.opened:
+            for database in engine.databases.opened:
                 database.usage = self._new_usage()
             if self.books is not None:
                 self.books.recount()  # which makes the new kind know every key
         if not keeps:
             self.books = None
         elif self.books is None:
-            self.books = Books(engine.opened, self._alarm)
-        for database in engine.opened:
+            self.books = Books(engine.databases.opened, self._alarm)
+        for database in engine.databases.opened:
             database.books = self.books
         engine.short_way.keep_books(on=keeps)
         if self.books is not None:
@@ -192,7 +192,7 @@ class MemoryLimit:
         fruitless = 0
         self.starved = False
         while books.used > target and fruitless < FRUITLESS:
-            chosen = self._eviction.choose(engine.opened, engine.config.maxmemory_samples, PORTION)
+            chosen = self._eviction.choose(engine.databases.opened, engine.config.maxmemory_samples, PORTION)
             before = engine.stats.evicted
             while chosen and books.used > target:
                 self._give_up(*chosen.pop())

@@ -29,7 +29,7 @@ def persistence(engine: Engine, facts: Facts) -> Fields:
     yield "current_fork_perc", f"{100 * keys / total if total else 0:.2f}"
     yield "current_save_keys_processed", keys
     yield "current_save_keys_total", total
-    yield "rdb_changes_since_last_save", engine.changes - state.settled
+    yield "rdb_changes_since_last_save", engine.databases.changes - state.settled
     yield "rdb_bgsave_in_progress", int(saving)
     yield "rdb_last_save_time", state.last_save
     yield "rdb_last_bgsave_status", "ok" if state.ok else "err"

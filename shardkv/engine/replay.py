@@ -33,7 +33,7 @@ class Replay:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._session = Session(id=0, db=engine.database(0), created=engine.now)
+        self._session = Session(id=0, db=engine.databases.open(0), created=engine.now)
         self._context = Context(engine, self._session)
         self._queue: list[list[bytes]] | None = None
         self._shortcuts = engine.short_way.shortcuts

@@ -285,7 +285,7 @@ class Replication:
         self.history.known = bool(replication_id)
         if self.feed_in is not None:
             self.feed_in.restart()
-            self.feed_in.session.db = self._engine.database(selected)
+            self.feed_in.session.db = self._engine.databases.open(selected)
 
     def online(self) -> None:
         """The stream flows."""

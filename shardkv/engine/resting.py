@@ -49,7 +49,7 @@ class Cradle:
         """Pack the collections that were new at the last step already, until ``spent()``; to be taken some fifty times
         a second. True if there are more."""
         more = False
-        for database in list(self._engine.opened):
+        for database in list(self._engine.databases.opened):
             newborn = database.newborn
             grown = min(self._grown.get(database, 0), len(newborn))
             while grown and not spent():
@@ -96,7 +96,7 @@ class Resting:
         if sweep:
             self._swept = clock
         looked = 0
-        for database in list(self._engine.opened):
+        for database in list(self._engine.databases.opened):
             rested = self._rested.setdefault(database, [_NEVER] * SLOT_COUNT)
             for slot in list(database.live):
                 used = database.access[slot]

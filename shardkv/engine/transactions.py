@@ -64,6 +64,6 @@ class Transactions:
     def _is_watch_broken(self, session: Session) -> bool:
         """Whether a watched key was touched, or has expired since WATCH."""
         return session.watch_broken or any(
-            not had_expired and has_expired(self._engine.database(index), key)
+            not had_expired and has_expired(self._engine.databases.open(index), key)
             for (index, key), had_expired in session.watching.items()
         )

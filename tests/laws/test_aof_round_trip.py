@@ -21,7 +21,7 @@ def test_databases_as_commands_make_another_engine_equal(number: int, step: int)
     writer = EngineClient(config=config())
     play(draw(EVERY, f"aof:{number}", 120), writer, Random(number))
     # ZADD knows one zero only; arithmetic knows two.
-    values = [value for database in writer.engine.opened for _, value in database.items()]
+    values = [value for database in writer.engine.databases.opened for _, value in database.items()]
     assume(not any(str(score) == "-0.0" for value in values if isinstance(value, ZSetValue) for score, _ in value))
     log = b"".join(CommandSnapshot(writer.engine.databases, seconds=1_700_000_000))
     reader = EngineClient(config=config())

@@ -57,7 +57,7 @@ def test_select_refuses_what_is_no_database(kv: EngineClient) -> None:
 
 def test_a_cluster_has_no_database_but_the_first(kv: EngineClient) -> None:
     kv.engine.cluster = object()  # type: ignore[assignment]  # anything that is there will do
-    kv.engine.databases = kv.engine.databases[:1]
+    del kv.engine.databases[1:]
     with refused("ERR SELECT is not allowed in cluster mode"):
         kv("SELECT", 1)
     assert kv("SELECT", 0) == "OK"

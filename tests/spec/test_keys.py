@@ -64,8 +64,8 @@ def test_a_copy_lives_on_its_own(kv: EngineClient) -> None:
 def test_a_copy_may_go_to_another_database(kv: EngineClient) -> None:
     kv("SET", "k", "v", "EX", 100)
     assert kv("COPY", "k", "k", "DB", 3) == 1
-    assert kv.engine.database(3).get(b"k") == b"v"
-    assert kv.engine.database(3).expiry(b"k") == kv.db.expiry(b"k")
+    assert kv.engine.databases.open(3).get(b"k") == b"v"
+    assert kv.engine.databases.open(3).expiry(b"k") == kv.db.expiry(b"k")
     with refused("ERR DB index is out of range"):
         kv("COPY", "k", "k", "DB", 16)
 
@@ -74,7 +74,7 @@ def test_a_moved_key_is_in_one_database_only(kv: EngineClient) -> None:
     kv("SET", "k", "v", "EX", 100)
     assert kv("MOVE", "k", 3) == 1
     assert kv("EXISTS", "k") == 0
-    assert kv.engine.database(3).get(b"k") == b"v"
+    assert kv.engine.databases.open(3).get(b"k") == b"v"
     kv("SET", "k", "w")
     assert kv("MOVE", "k", 3) == 0
     assert kv("GET", "k") == "w"

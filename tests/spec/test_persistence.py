@@ -129,7 +129,7 @@ def test_loading_is_told_with_its_progress(kv: EngineClient) -> None:
 def test_info_counts_changes_since_the_last_snapshot(kv: EngineClient) -> None:
     kv("MSET", "a", "1", "b", "2")
     assert info(kv)["rdb_changes_since_last_save"] == "2"
-    kv.engine.snapshots.stored(kv.now // 1000, kv.engine.changes)
+    kv.engine.snapshots.stored(kv.now // 1000, kv.engine.databases.changes)
     kv("SELECT", "3")
     kv("SET", "c", "3")
     assert info(kv)["rdb_changes_since_last_save"] == "1"

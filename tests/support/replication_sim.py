@@ -216,9 +216,9 @@ class SimNode(EngineClient):
             self._fail(str(fault))
             return
         self.replication.replacing()
-        self.engine.empty()
+        self.engine.databases.empty()
         for index, database in self._aside.items():
-            self.engine.database(index).take_over(database)
+            self.engine.databases.open(index).take_over(database)
         sync = self._full_sync
         selected = int(loader.remarks.get(b"repl-stream-db", b"0"))
         self.replication.replaced(sync.replication_id, sync.offset, selected)

@@ -45,7 +45,7 @@ def file_of(blob: bytes, names: Iterable[bytes] = BODIES, *, checked: bool = Tru
 
 def load(engine: Engine, data: bytes, config: Config | None = None) -> None:
     """Loads a file into the databases of an engine."""
-    loader = RdbLoader(config or engine.config, engine.database, BEGIN)
+    loader = RdbLoader(config or engine.config, engine.databases.open, BEGIN)
     loader.feed(data)
     loader.finish()
 

@@ -99,7 +99,7 @@ class InProcess:
 
     def settle(self) -> None:
         """Nothing is ever on its way; what is large and gone is freed, for nobody else does it."""
-        self.inspector.engine.free(lambda: False)
+        self.inspector.engine.databases.free(lambda: False)
 
     def at(self, milliseconds: int) -> None:
         """The engine's clock only goes forward."""
