@@ -31,6 +31,7 @@ from . import lists as lists
 from . import lolwut as lolwut
 from . import memory as memory
 from . import migrate as migrate
+from . import modules as modules
 from . import monitor as monitor
 from . import object as object
 from . import persistence as persistence

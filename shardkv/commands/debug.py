@@ -21,7 +21,7 @@ from ..values.strings import string_bytes
 from .context import Context
 from .digest import ZERO, digest_all, digest_value
 from .flags import Doc, Flags
-from .protection import debug_refusal
+from .protection import refusal_of
 from .spec import command
 
 Verb: TypeAlias = Callable[..., Reply]
@@ -67,7 +67,7 @@ def debug(name: str, syntax: str, least: int, most: int | None) -> Callable[[Ver
 )
 def debug_(ctx: Context, words: list[bytes]) -> Reply:
     """A container for tools that look inside the node."""
-    refusal = debug_refusal(ctx.host.config, ctx.session)  # the gate before this is passed by on the fast way
+    refusal = refusal_of("debug", ctx.host.config, ctx.session)  # the gate before this is passed by on the fast way
     if refusal is not None:
         raise refusal
     found = _SUBCOMMANDS.get(words[1].upper())

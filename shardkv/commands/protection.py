@@ -1,4 +1,4 @@
-"""Who may use commands that can take the node down (DEBUG): nobody, local clients, or everybody, as an option says."""
+"""Who may use what can take a node down (DEBUG, MODULE): nobody, local clients, or everybody, as options say."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 _LOCAL: Final = ("127.0.0.1:", "[::1]:", "::1:")
-_REFUSED: Final = (
-    'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local '
-    "connection, otherwise you need to set this option in the configuration file, and then restart the server."
-)
 
 
 def is_local(session: Session) -> bool:
@@ -22,9 +18,13 @@ def is_local(session: Session) -> bool:
     return session.unix_socket or not session.address or session.address.startswith(_LOCAL)
 
 
-def debug_refusal(config: Config, session: Session) -> ReplyError | None:
-    """The error that keeps a client from DEBUG, or None if it may use it."""
-    allowed = config.enable_debug_command
+def refusal_of(family: str, config: Config, session: Session) -> ReplyError | None:
+    """The error that keeps a client from ``debug`` or ``module``, or None if it may use them."""
+    allowed = config.enable_debug_command if family == "debug" else config.enable_module_command
     if allowed == "yes" or (allowed == "local" and is_local(session)):
         return None
-    return ReplyError(_REFUSED)
+    return ReplyError(
+        f"ERR {family.upper()} command not allowed. If the enable-{family}-command option is set to "
+        '"local", you can run it from a local connection, otherwise you need to set this option in the configuration '
+        "file, and then restart the server."
+    )

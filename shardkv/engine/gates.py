@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..commands.flags import Flags
-from ..commands.protection import debug_refusal
+from ..commands.protection import refusal_of
 from ..commands.session import Session
 from ..commands.spec import Command
 from ..errors import ReplyError
@@ -32,7 +32,7 @@ OUT_OF_MEMORY: Final = ReplyError("OOM command not allowed when used memory > 'm
 
 def protected(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """DEBUG and MODULE need an option: they can take the node down."""
-    return debug_refusal(engine.config, session)
+    return refusal_of(command.name.partition("|")[0], engine.config, session)
 
 
 def authenticated(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:

@@ -12,9 +12,6 @@ from typing import Final
 
 import pytest
 
-from shardkv.commands.spec import TABLE
-from tests.compat.machine.clients import name_of
-from tests.compat.test_command_table import awaited
 from tests.support.engine_client import EngineClient, decode_all
 from tests.support.wire_replies import Refusal
 
@@ -71,20 +68,7 @@ def _words(row: dict[str, str]) -> list[str]:
     return WORDS.get(row["command"], row["command"].split(" "))
 
 
-def _command(row: dict[str, str]) -> str:
-    """The name as the table has it; that of a container if there is no such subcommand."""
-    return name_of([word.encode() for word in _words(row)]).lower()
-
-
 ROWS: Final = _rows()
-#: What redis-server does not know either.
-UNKNOWN: Final = frozenset({"nosuchcmd", "stralgo"})
-
-
-def _needs(row: dict[str, str]) -> set[str]:
-    """The commands without which a row cannot be told: its own, and the one that COMMAND GETKEYS asks about."""
-    name = _command(row)
-    return {name, _words(row)[2]} if name == "command|getkeys" else {name}
 
 
 def _conversation(context: str, rows: Sequence[dict[str, str]]) -> dict[int, str]:
@@ -99,9 +83,8 @@ def _conversation(context: str, rows: Sequence[dict[str, str]]) -> dict[int, str
             kv.raw(*line.split())
     told = {}
     for place, row in enumerate(rows):
-        if _needs(row) <= set(TABLE) | UNKNOWN:
-            (reply, *_) = decode_all(kv.raw(*_words(row)))
-            told[place] = reply.text if isinstance(reply, Refusal) else f"no error: {reply!r}"
+        (reply, *_) = decode_all(kv.raw(*_words(row)))
+        told[place] = reply.text if isinstance(reply, Refusal) else f"no error: {reply!r}"
     return told
 
 
@@ -118,8 +101,6 @@ def test_errors_say_what_they_say_in_redis(context: str) -> None:
     assert differ == []
 
 
-def test_a_row_is_left_out_only_for_want_of_a_command_or_because_it_is_held_elsewhere() -> None:
+def test_a_row_is_left_out_only_because_it_is_held_elsewhere() -> None:
     contexts = {row["context"] for row in ROWS} - set(SETUPS)
     assert [context for context in contexts if not context.startswith(tuple(ELSEWHERE))] == []
-    missing = {name for row in ROWS if row["context"] in SETUPS for name in _needs(row)} - set(TABLE) - UNKNOWN
-    assert missing <= {name.partition("|")[0] for name in awaited()} | awaited()

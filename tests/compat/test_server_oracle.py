@@ -293,6 +293,26 @@ COMMAND GETKEYSANDFLAGS copy a b
 COMMAND HELP a
 """
 
+MODULES = r"""
+MODULE
+MODULE LIST
+MODULE LIST a
+MODULE FOO
+MODULE LOAD
+MODULE LOAD /nosuch.so
+MODULE LOAD /nosuch.so a b
+MODULE LOADEX /nosuch.so
+MODULE LOADEX /nosuch.so CONFIG a b ARGS c
+MODULE LOADEX /nosuch.so a
+MODULE UNLOAD
+MODULE UNLOAD nosuch
+MULTI
+MODULE LIST
+MODULE UNLOAD nosuch
+EXEC
+EVAL "return redis.pcall('MODULE', 'LIST')" 0
+"""
+
 #: What only the newer server knows.
 LATER = r"""
 CLIENT SETINFO LIB-NAME a
@@ -312,9 +332,10 @@ CLIENT KILL MAXAGE 999999
 
 
 def differences(server: Server, script: Script, *, resp3: bool) -> list[str]:
-    """What the two answer differently, as readable lines. Unlike the usual machine, DEBUG is open on both sides."""
+    """What the two answer differently, as readable lines. Unlike the usual machine, both have DEBUG and MODULE open."""
     config = Config()
-    config.assign(Config.options["enable-debug-command"], "yes")
+    for option in ("enable-debug-command", "enable-module-command"):
+        config.assign(Config.options[option], "yes")
     ours = EngineClient(resp3=resp3, config=config)
     found: list[str] = []
     with server.client(resp3=resp3) as theirs:
@@ -327,7 +348,7 @@ def differences(server: Server, script: Script, *, resp3: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("resp3", [False, True])
-@pytest.mark.parametrize("script", [CONNECTION, CLIENTS, TRANSACTIONS, SERVER, DEBUG, INTROSPECTION])
+@pytest.mark.parametrize("script", [CONNECTION, CLIENTS, TRANSACTIONS, SERVER, DEBUG, INTROSPECTION, MODULES])
 def test_the_same_bytes_as_redis(oracle: Redis, script: str, resp3: bool) -> None:
     found = differences(oracle, script, resp3=resp3)
     assert not found, "\n".join(found)

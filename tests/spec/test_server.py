@@ -234,6 +234,23 @@ def test_config_rewrite_needs_a_file(kv: EngineClient) -> None:
     assert kv.world.asked == [("rewrite_config", None)]
 
 
+# ---- MODULE
+
+
+@pytest.mark.parametrize("words", [("LOAD", "a.so"), ("LOADEX", "a.so"), ("UNLOAD", "a")])
+def test_module_is_closed_unless_an_option_opens_it_and_then_nothing_can_be_loaded(words: tuple[str, ...]) -> None:
+    kv = EngineClient()
+    with pytest.raises(ReplyError, match=r"^ERR MODULE command not allowed"):
+        kv("MODULE", *words)
+    kv.engine.config.assign(kv.engine.config.options["enable-module-command"], "yes")
+    with pytest.raises(ReplyError, match=r"^ERR Error (un)?loading"):
+        kv("MODULE", *words)
+
+
+def test_everybody_may_ask_which_modules_there_are_and_there_are_none(kv: EngineClient) -> None:
+    assert kv("MODULE", "LIST") == []
+
+
 # ---- DEBUG
 
 

@@ -28,5 +28,10 @@ def redis_is_here() -> bool:
     return all(shutil.which(tool) for tool in ("redis-server", "redis-cli", "redis-benchmark"))
 
 
-# Nothing of the tests' servers is meant to last, and all of DEBUG is open to them.
-SETTINGS: dict[str, OptionValue] = {"save": "", "appendonly": "no", "enable_debug_command": "yes"}
+# Nothing of the tests' servers is meant to last, and all of DEBUG and MODULE is open to them.
+SETTINGS: dict[str, OptionValue] = {
+    "save": "",
+    "appendonly": "no",
+    "enable_debug_command": "yes",
+    "enable_module_command": "yes",
+}

@@ -166,7 +166,10 @@ class Process(Table, title="general"):
         ALLOWANCE, "no", "Whether DEBUG may be used: no, yes, or by local clients.", mutable=IMMUTABLE
     )
     enable_module_command = Option(
-        ALLOWANCE, "no", "Whether MODULE may be used.", mutable=IMMUTABLE, no_effect="there are no modules to load"
+        ALLOWANCE,
+        "no",
+        "Whether MODULE LOAD and its kin may be tried (they fail): no, yes, or by local clients.",
+        mutable=IMMUTABLE,
     )
     enable_protected_configs = Option(
         ALLOWANCE,
