@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from ..errors import ReplyError, SyntaxFault
@@ -41,8 +42,12 @@ def _spec_reply(spec: KeySpec) -> dict[bytes, Any]:
     return {b"flags": SetReply(use_names(spec.use)), b"begin_search": where, b"find_keys": how}
 
 
+@cache
 def info_entry(entry: Command) -> list[Any]:
-    """A command as COMMAND INFO shows it: ten items, the last one the same of its subcommands."""
+    """A command as COMMAND INFO shows it: ten items, the last one the same of its subcommands.
+
+    Made once: every client of a cluster asks for all of them when it connects, and others wait meanwhile.
+    """
     subcommands = [info_entry(child) for child in entry.subcommands.values()]
     return [
         entry.name.encode(),

@@ -37,7 +37,8 @@ Slot: TypeAlias = "dict[bytes, Value] | Buckets[Value]"
 STRINGS: Final = (bytes, int, bytearray)
 #: A slot with more keys than this is walked in steps.
 LARGE_SLOT: Final = 1024
-
+#: A slot that never had more has a small table, even after they have gone.
+SMALL_SLOT: Final = 10
 
 #: New collections that are kept in mind, more than are made between two looks at them.
 NEWBORN_MAX: Final = 1 << 16
@@ -250,9 +251,12 @@ class Database:
 
     def clear(self) -> None:
         """Forget every key; what they held is freed in the background."""
-        self.freeing.give_all(self.values, self.expires, self.size)
-        self.values = [{} for _ in range(SLOT_COUNT)]
-        self.expires = [None] * SLOT_COUNT
+        values, expires = self.values, self.expires
+        # Slots that are empty cost nothing, unless their tables may be large from keys that have gone one by one.
+        slots = self.live if self.filled <= SMALL_SLOT else range(SLOT_COUNT)
+        self.freeing.give_all([values[slot] for slot in slots], [expires[slot] for slot in slots], self.size)
+        for slot in slots:
+            values[slot], expires[slot] = {}, None
         self.size = self.expiring = self.filled = 0
         self.live = []
         self.place = {}

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from shardkv.keyspace.database import LARGE_SLOT, Database, glob_keys
+from shardkv.keyspace.database import LARGE_SLOT, SMALL_SLOT, Database, glob_keys
 from shardkv.keyspace.slots import SLOT_COUNT, hash_tag, key_slot
 
 NAMES = st.one_of(
@@ -141,6 +141,23 @@ def test_random_keys_are_drawn_about_evenly_from_uneven_slots() -> None:
     drawn = Counter(database.choose(rng) for _ in range(20_000))
     assert len(drawn) == 80
     assert max(drawn.values()) < 2 * min(drawn.values())
+
+
+def test_clearing_leaves_alone_what_is_empty_but_for_tables_that_have_grown() -> None:
+    """Test suites clear after each test; a database of many keys that were deleted one by one gives its memory back."""
+    database = new_database()
+    bystander = database.values[0]
+    database.put(b"a", b"v")
+    database.clear()
+    assert database.values[0] is bystander
+    for number in range(SMALL_SLOT + 1):
+        database.put(b"{tag}%d" % number, b"v")
+    for number in range(SMALL_SLOT + 1):
+        database.discard(b"{tag}%d" % number)
+    emptied = database.values[key_slot(b"tag")]
+    database.clear()
+    assert database.values[key_slot(b"tag")] is not emptied
+    database.check()
 
 
 def test_walks_pass_by_hidden_slots() -> None:
