@@ -2,8 +2,7 @@
 
 ``run(session, requests)`` is the whole of the data plane's interface: replies gather in ``session.out``. Nothing here
 does I/O or reads a clock; the rim calls ``begin(now)`` once a batch, and ``tick(now)`` when a deadline of the engine
-has
-come.
+has come. A batch sees one time, but for a command in it that takes long: what follows sees what the world says then.
 
 There are two ways through. A *plain* session on a *calm* node (nothing that a gate could object to) goes to a tuned
 twin or straight to the command (``shortway``); anybody else meets the gates in Redis's order. ``calm`` and ``plain``
@@ -40,7 +39,7 @@ from .leaving import Leaving
 from .memory_limit import MemoryLimit
 from .messages import Messages
 from .names import Names, miscounted
-from .observer import Observer
+from .observer import EXACT_SECONDS, Observer
 from .pausing import Pause, Reason, may_write
 from .propagation import Propagation, Sink
 from .replica_reads import ReplicaReads
@@ -183,6 +182,12 @@ class Engine:
             database.clock = now // 1000
         if now >= self.lease and self.cluster is not None:
             self.cluster.lease_over()  # a process that was stopped for a while must not serve before it knows more
+
+    def _catch_up(self) -> None:
+        """A command took its time: what follows in the same batch, and whoever it woke, finds that time passed."""
+        running = self.messages.running
+        self.begin(max(self.now, self.world.microseconds() // 1000), obeying=not self.horizon)
+        self.messages.running = running
 
     def run(self, session: Session, requests: list[list[bytes]]) -> list[list[bytes]] | None:
         """Carry out requests in order; replies are appended to ``session.out``. What has to wait stays in
@@ -345,6 +350,8 @@ class Engine:
         stats.microseconds += microseconds
         if observer.tracks:
             stats.durations.add(microseconds)
+        if seconds >= EXACT_SECONDS and not ctx.inside:
+            self._catch_up()
         if seconds >= observer.slow and session.blocked is None:
             observer.took(session, command, words, seconds)
         if observer.onlookers and not scripted:

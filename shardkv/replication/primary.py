@@ -151,6 +151,8 @@ class Primary:
         return None
 
     def _attach(self, replica: Replica, phase: Phase, now: int) -> None:
+        if not self.replicas:
+            self._pinged = now  # the first sign of life comes a period after there is somebody to hear it
         replica.phase = phase
         replica.heard = replica.since = replica.told = now
         self.replicas[replica.id] = replica

@@ -6,7 +6,7 @@ import pytest
 
 from shardkv.commands.versions import REDIS_VERSION, SHARDKV_VERSION
 from shardkv.errors import ReplyError
-from tests.support.engine_client import BEGIN, EngineClient, refused
+from tests.support.engine_client import BEGIN, EngineClient, decode_all, refused
 
 
 @pytest.fixture
@@ -264,6 +264,22 @@ def test_debug_sleep_stops_the_world(kv: EngineClient) -> None:
     assert kv("DEBUG", "SLEEP", "0.5") == "OK"
     assert kv("DEBUG", "SLEEP", "a while") == "OK"
     assert kv.world.asked == [("sleep", 0.5)]
+
+
+def test_what_follows_a_long_command_in_its_batch_finds_that_time_passed(kv: EngineClient) -> None:
+    kv("SET", "name", "ada", "PX", 100)
+    replies = kv.pipeline(["DEBUG", "SLEEP", "0.2"], ["GET", "name"], ["TTL", "name"])
+    assert decode_all(replies)[1:] == [None, -2]
+
+
+def test_a_client_that_a_long_transaction_wakes_does_not_get_what_has_expired_in_it(
+    kv: EngineClient, other: EngineClient
+) -> None:
+    other.send("BRPOP", "tasks", 0)
+    sent = kv.propagated()
+    kv.pipeline(["MULTI"], ["RPUSH", "tasks", "a"], ["PEXPIRE", "tasks", 100], ["DEBUG", "SLEEP", "0.2"], ["EXEC"])
+    assert other.session.blocked is not None
+    assert sent[-1] == [b"DEL", b"tasks"]
 
 
 def test_debug_set_active_expire_stops_the_background_cycle(kv: EngineClient) -> None:

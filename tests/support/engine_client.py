@@ -45,6 +45,7 @@ class FakeWorld:
         self.meanwhile: Callable[[], None] = lambda: None
         self.known: Facts = some_facts(BEGIN)
         self.disk_full = False
+        self.woken_at = 0  #: when the last sleep ended, in Unix milliseconds
 
     def purge_memory(self) -> None:
         """There is nothing to give back."""
@@ -126,8 +127,12 @@ class FakeWorld:
         return work(self.talk)
 
     def sleep(self, seconds: float) -> None:
-        """DEBUG SLEEP."""
+        """DEBUG SLEEP: no time passes here, but the stopwatch and the clock go on."""
         self.asked.append(("sleep", seconds))
+        assert self.engine is not None
+        assert isinstance(self.engine.stopwatch, Stopwatch)
+        self.engine.stopwatch.seconds += seconds
+        self.woken_at = self.engine.now + int(seconds * 1000)
 
     def secret(self, count: int) -> bytes:
         """Always the same."""
@@ -148,9 +153,9 @@ class FakeWorld:
         return self.known
 
     def microseconds(self) -> int:
-        """The engine's time, and 7 microseconds."""
+        """The engine's time, or what it is after a sleep, and 7 microseconds."""
         assert self.engine is not None
-        return self.engine.now * 1000 + 7
+        return max(self.engine.now, self.woken_at) * 1000 + 7
 
     def log(self, level: str, text: str) -> None:
         """One line of the log."""
