@@ -35,10 +35,11 @@ class Flags(Flag):
     ALLOW_BUSY = auto()  #: allowed while a script runs too long
     MOVABLEKEYS = auto()  #: first/last/step do not tell all keys
     PROTECTED = auto()  #: ours, not shown: needs an ``enable-*-command`` option
+    ROAMING = auto()  #: not shown: comes to keys that nobody has named
 
 
 #: Flags that COMMAND INFO shows, in declaration order.
-SHOWN_FLAGS = tuple(f for f in Flags if f not in (Flags.MAY_REPLICATE, Flags.PROTECTED))
+SHOWN_FLAGS = tuple(f for f in Flags if f not in (Flags.MAY_REPLICATE, Flags.PROTECTED, Flags.ROAMING))
 
 
 class KeyUse(Flag):

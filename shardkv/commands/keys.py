@@ -138,7 +138,7 @@ def unlink(ctx: Context, *names: bytes) -> int:
 
 @command(
     "RANDOMKEY",
-    flags=Flags.READONLY,
+    flags=Flags.READONLY | Flags.ROAMING,
     group="generic",
     since="1.0.0",
     tips=("request_policy:all_shards", "nondeterministic_output"),

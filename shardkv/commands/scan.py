@@ -68,7 +68,7 @@ def _any(name: bytes) -> bool:
     maybe(pattern("pattern", token="MATCH")),
     maybe(integer("count", token="COUNT")),
     maybe(value("type", token="TYPE")),
-    flags=Flags.READONLY,
+    flags=Flags.READONLY | Flags.ROAMING,
     group="generic",
     since="2.8.0",
     complexity="O(1) for every call, O(N) for a whole walk over N keys",

@@ -112,6 +112,7 @@ class Command:
     denies_oom: bool = False
     loads_stale: bool = False
     runs_script: bool = False
+    roams: bool = False  #: what it finds expired goes out key by key, for a walk is no transaction
     # ---- counted
     stats: CommandStats = field(default_factory=CommandStats)
 
@@ -123,6 +124,7 @@ class Command:
             self.most = self.arity
         self.is_write = bool(self.flags & Flags.WRITE)
         self.runs_script = bool(self.flags & Flags.SKIP_MONITOR)  # onlookers see the script before what it calls
+        self.roams = bool(self.flags & Flags.ROAMING)
         self.denies_oom = bool(self.flags & Flags.DENYOOM)
         self._derive_range()
 

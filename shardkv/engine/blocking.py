@@ -123,7 +123,9 @@ class Waiting:
         except ReplyError as error:
             reply = error
         if reply is not None:
-            engine.observer.held_up("command-unblocking", engine.stopwatch() - started)
+            seconds = engine.stopwatch() - started
+            engine.observer.held_up("command-unblocking", seconds)
+            engine.observer.note_slow(session, blocked.command, blocked.words, seconds)
             engine.unblock(session, reply)
             engine.messages.remember_read(session, blocked.command, blocked.words)
         else:

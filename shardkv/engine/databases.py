@@ -55,8 +55,7 @@ class Databases(list[Database | None]):
         if one is two:
             return
         engine = self._engine
-        engine.watches.flushed(one)
-        engine.watches.flushed(two)
+        engine.watches.exchanged(one, two)
         one.index, two.index = second, first
         self[first], self[second] = two, one
         engine.expiring.swapped(first, second)
@@ -65,8 +64,6 @@ class Databases(list[Database | None]):
                 session.db = two
             elif session.db is two:
                 session.db = one
-        engine.watches.flushed(one)
-        engine.watches.flushed(two)
         if engine.waiting:
             engine.waiting.exchanged(one, two)
 

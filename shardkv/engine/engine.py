@@ -390,7 +390,7 @@ class Engine:
         if ctx.dirty:
             ctx.db.dirty += ctx.dirty
             self.propagation.add_effects(ctx, words)
-        self.propagation.leave()
+        self.propagation.leave(together=not ctx.command.roams)
         if self.sinks:
             ctx.session.written = self.replication.history.offset
 
@@ -578,6 +578,9 @@ class Engine:
         """End a wait with a reply; what the client sent meanwhile is carried out next."""
         blocked = session.blocked
         self.waiting.remove(session)
+        if blocked is not None and isinstance(reply, ReplyError):
+            blocked.command.stats.failed += 1
+            self.stats.error(reply.code)
         if reply is not NO_REPLY and not session.reply_off:
             before = len(session.out)
             respond(session.out, reply, session.resp3)
@@ -702,6 +705,7 @@ class Engine:
             command.stats.durations.reset()
         for database in self.databases.opened:
             database.misses = 0
+            database.freeing.freed = 0
 
 
 __all__ = ["OK", "Engine"]

@@ -98,10 +98,15 @@ class Observer:
 
     def took(self, session: Session, command: Command, words: Sequence[bytes], seconds: float) -> None:
         """A command took at least ``slow``."""
+        self.note_slow(session, command, words, seconds)
+        self.held_up("fast-command" if command.flags & Flags.FAST else "command", seconds)
+
+    def note_slow(self, session: Session, command: Command, words: Sequence[bytes], seconds: float) -> None:
+        """A command took so long, from the time on at which it had what it waited for, if it did; noted if that is
+        slow."""
         microseconds = int(seconds * 1e6)
         if microseconds >= self._slow_us:
             self._note(self.slow_log, session, command, words, microseconds, self._engine.config.slowlog_max_len)
-        self.held_up("fast-command" if command.flags & Flags.FAST else "command", seconds)
 
     def took_by_name(self, session: Session, name: str, words: Sequence[bytes], seconds: float) -> None:
         """The same where only the command's name is known."""

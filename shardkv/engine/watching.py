@@ -53,11 +53,29 @@ class Watches:
                 session.watch_broken = True
 
     def flushed(self, database: Database) -> None:
-        """All keys of a database are about to go, or to be others: whoever watches one that is there is told."""
+        """All keys of a database are about to go."""
+        self._replaced(database.index, database, None)
+
+    def exchanged(self, one: Database, two: Database) -> None:
+        """Two databases are about to change places."""
+        self._replaced(one.index, one, two)
+        self._replaced(two.index, two, one)
+
+    def _replaced(self, number: int, before: Database, after: Database | None) -> None:
+        """Under a number there will be other keys, or none: that breaks the watches of keys that are in either. A key
+        whose time had passed before is as good as none on both sides."""
         for (index, key), sessions in self._by_key.items():
-            if index == database.index and database.get(key) is not None:
-                for session in sessions:
+            if index != number:
+                continue
+            was = before.get(key) is not None
+            comes = after is not None and after.get(key) is not None
+            stale = comes and after is not None and after.expired(key, key_slot(key))
+            for session in sessions:
+                there = was and not session.watching[index, key]
+                if there or (comes and not stale):
                     session.watch_broken = True
+                else:
+                    session.watching[index, key] = stale
 
 
 def has_expired(database: Database, key: bytes) -> bool:

@@ -192,7 +192,7 @@ def told(make: Make) -> tuple[dict[str, str], list[str], dict[str, str]]:
     """A story of all kinds of requests: the fields that it makes equal, the counts of commands, those of errors."""
     with ExitStack() as stack:
         server = stack.enter_context(make(**SETTINGS))
-        client, other, third, fourth = (stack.enter_context(server.client()) for _ in range(4))
+        client, other, third, fourth, fifth = (stack.enter_context(server.client()) for _ in range(5))
         client.must("MSET", "a", 1, "b", "x", "c", 3)
         for words in REQUESTS:
             client(*words)
@@ -217,15 +217,20 @@ def told(make: Make) -> tuple[dict[str, str], list[str], dict[str, str]]:
         other("SUBSCRIBE", "one", "two")
         other("PSUBSCRIBE", "p*")
         third.send("BLPOP", "nothing", 100)
+        client.must("XGROUP", "CREATE", "stream", "group", "$", "MKSTREAM")
+        fifth.send("XREADGROUP", "GROUP", "group", "me", "BLOCK", 0, "STREAMS", "stream", ">")
         fourth.must("CLIENT", "TRACKING", "ON")
         fourth.must("GET", "a")
-        wait_for(lambda: info(client)["Clients"]["blocked_clients"] == "1")
+        wait_for(lambda: info(client)["Clients"]["blocked_clients"] == "2")
+        wait_for(lambda: client("DBSIZE") == 6)  # without the one that is gone
         client.must("CONFIG", "RESETSTAT")
         client.must("GET", "a")
         client.must("DEL", "b", "none")
         assert isinstance(client("INCR", "list"), Refusal)
         assert isinstance(client("NOSUCH"), Refusal)
         assert isinstance(client("GET"), Refusal)
+        client.must("XGROUP", "DESTROY", "stream", "group")
+        assert isinstance(fifth.read(), Refusal)
         client.must("PING")
         fields = info(client)
         same = {

@@ -57,6 +57,16 @@ def test_the_slow_log_has_what_took_long_and_nothing_else(kv: EngineClient, cloc
     assert kv("SLOWLOG", "LEN") == 2
 
 
+def test_a_command_that_waits_is_in_the_slow_log_when_it_has_ended(kv: EngineClient) -> None:
+    kv("CONFIG", "SET", "slowlog-log-slower-than", 0)
+    other = kv.other()
+    other.send("BLPOP", "tasks", 0)
+    assert kv("SLOWLOG", "GET", 1)[0][3] == ["CONFIG", "SET", "slowlog-log-slower-than", "0"]
+    kv("SLOWLOG", "RESET")
+    kv("RPUSH", "tasks", "a")
+    assert [entry[3] for entry in kv("SLOWLOG", "GET", 2)] == [["BLPOP", "tasks", "0"], ["RPUSH", "tasks", "a"]]
+
+
 def test_a_negative_threshold_turns_the_slow_log_off(kv: EngineClient, clock: SlowClock) -> None:
     kv("CONFIG", "SET", "slowlog-log-slower-than", -1)
     clock.each = 100.0

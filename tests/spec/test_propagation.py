@@ -49,6 +49,18 @@ def test_a_read_that_finds_expired_keys_propagates_their_end(kv: EngineClient) -
     assert told == ["- MULTI", "0 DEL a", "0 DEL b", "- EXEC"]
 
 
+def test_a_walk_that_comes_to_expired_keys_propagates_each_by_itself(kv: EngineClient) -> None:
+    told = _stream(kv)
+    for walk in (["SCAN", 0], ["RANDOMKEY"]):
+        kv("MSET", "a", 1, "b", 2)
+        kv("PEXPIRE", "a", 5)
+        kv("PEXPIRE", "b", 5)
+        del told[:]
+        kv.wait(10)
+        kv(*walk)
+        assert sorted(told) == ["0 DEL a", "0 DEL b"]
+
+
 def test_the_active_cycle_propagates_each_key_by_itself(kv: EngineClient) -> None:
     told = _stream(kv)
     kv("MSET", "a", 1, "b", 2)

@@ -112,6 +112,32 @@ def test_a_flush_does_not_break_the_watch_of_a_key_that_was_not_there(kv: Engine
     assert kv("EXEC") == []
 
 
+@pytest.mark.parametrize("words", [["FLUSHALL"], ["FLUSHDB"], ["SWAPDB", "0", "1"], ["GET", "stock"]])
+def test_a_key_that_had_expired_before_was_as_good_as_none(
+    kv: EngineClient, other: EngineClient, words: list[str]
+) -> None:
+    kv("SET", "stock", "3", "PX", 10)
+    kv.wait(20)
+    kv("WATCH", "stock")
+    other(*words)
+    kv("MULTI")
+    assert kv("EXEC") == []
+
+
+@pytest.mark.parametrize(("milliseconds", "broken"), [(1000, True), (10, False)])
+def test_databases_that_change_places_break_the_watch_of_a_key_that_comes_alive(
+    kv: EngineClient, other: EngineClient, milliseconds: int, broken: bool
+) -> None:
+    other("SELECT", 1)
+    other("SET", "stock", "4", "PX", milliseconds)
+    kv("SET", "stock", "3", "PX", 10)
+    kv.wait(20)
+    kv("WATCH", "stock")
+    other("SWAPDB", 0, 1)
+    kv("MULTI")
+    assert kv("EXEC") == (None if broken else [])
+
+
 def test_a_key_that_expires_breaks_the_watch(kv: EngineClient) -> None:
     kv("SET", "stock", "3", "PX", 10)
     kv("WATCH", "stock")
