@@ -447,6 +447,8 @@ class AppendOnly:
     def reload(self) -> None:
         """Empty the databases and load the log (DEBUG LOADAOF). Raises LoadFault; what was loaded before it stays."""
         engine = self._engine
+        if engine.loading:
+            raise LoadFault("The log cannot be loaded while the data set is loading")
         now = engine.now
         if self.writer.is_open:
             self.writer.sync_now()
@@ -456,9 +458,12 @@ class AppendOnly:
             for database in engine.databases.opened:
                 database.clear()
             self.folder.read()
-            for _ in AofLoader(engine, self.folder, self._disk, self._log).steps():
+            progress = LoadProgress(now // 1000, self.folder.total_size)
+            engine.begin_loading(progress)
+            for progress.loaded in AofLoader(engine, self.folder, self._disk, self._log).steps():
                 pass
         finally:
+            engine.end_loading()
             engine.sinks[:] = sinks
             engine.begin(now)
         engine.snapshots.settled = engine.databases.changes

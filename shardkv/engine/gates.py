@@ -96,7 +96,7 @@ def durable(engine: Engine, session: Session, command: Command, words: list[byte
 
 def enough_replicas(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """``min-replicas-to-write``: what too few replicas would have is not accepted."""
-    if engine.replication.enough or engine.following or not writes(session, command):
+    if engine.replication.enough or engine.following or session.is_primary or not writes(session, command):
         return None
     return ReplyError("NOREPLICAS Not enough good replicas to write.")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..commands.context import Context
 from ..commands.session import Session
 from ..commands.spec import TABLE, Command
 from ..errors import ReplyError
@@ -33,8 +32,9 @@ class Replay:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._session = Session(id=0, db=engine.databases.open(0), created=engine.now)
-        self._context = Context(engine, self._session)
+        # The log's word is the truth, as a primary's is: no check of what a script calls may stand against it.
+        self._session = Session(id=0, db=engine.databases.open(0), created=engine.now, is_primary=True)
+        self._session.refresh()
         self._queue: list[list[bytes]] | None = None
         self._shortcuts = engine.short_way.shortcuts
         self.commands = 0  #: carried out
@@ -49,6 +49,14 @@ class Replay:
     def feed(self, commands: list[list[bytes]]) -> int | None:
         """Carry commands out, in order. The index of the transaction that begins among them and does not end, or None.
         Raises ReplayFault."""
+        ctx = self._engine.context  # that of DEBUG LOADAOF, perhaps, and the one in which scripts call
+        outer = (ctx.session, ctx.db, ctx.command, ctx.words, ctx.dirty, ctx.effects, ctx.inside)
+        try:
+            return self._feed(commands)
+        finally:
+            ctx.session, ctx.db, ctx.command, ctx.words, ctx.dirty, ctx.effects, ctx.inside = outer
+
+    def _feed(self, commands: list[list[bytes]]) -> int | None:
         begun: int | None = None
         for index, words in enumerate(commands):
             try:
@@ -83,9 +91,8 @@ class Replay:
         if shortcut is not None and shortcut.twin(session.db, words, NULL2) is not None:
             return
         command = self._command(words)
-        ctx = self._context
+        ctx = self._engine.context
         ctx.session, ctx.db = session, session.db
-        ctx.now = self._engine.now
         ctx.dirty, ctx.effects = 0, None
         ctx.inside = 1  # nothing waits
         ctx.command, ctx.words = command, words

@@ -36,9 +36,10 @@ class Log:
             lines.append(f"file {name} seq {number or 1} type {'i' if number else 'b'}\n")
         (self.folder / f"{NAME}.manifest").write_text("".join(lines))
 
-    def load(self, config: Config | None = None) -> EngineClient:
-        """An engine with what is in the log. Raises LoadFault."""
+    def load(self, config: Config | None = None, *, follows: bool = False) -> EngineClient:
+        """An engine with what is in the log; ``follows``: that of a replica. Raises LoadFault."""
         kv = EngineClient(config=config)
+        kv.engine.following = follows
         files = AofFolder(self.folder, NAME, Disk(), lambda level, text: self.told.append(text))
         files.read()
         loader = AofLoader(kv.engine, files, Disk(), lambda level, text: self.told.append(text))
@@ -86,6 +87,23 @@ def test_nothing_expires_before_the_log_says_so(tmp_path: Path) -> None:
 def test_commands_of_older_servers_that_wait_do_not(tmp_path: Path) -> None:
     kv = Log(tmp_path, encode([[b"BLPOP", b"l", b"0"], [b"RPUSH", b"l", b"x"]])).load()
     assert kv("LRANGE", "l", 0, -1) == ["x"]
+
+
+def test_scripts_of_older_servers_write_where_the_log_stands_whatever_this_node_may_write(tmp_path: Path) -> None:
+    """Before Redis 7 a log held the scripts themselves. A replica loads its own, too few replicas are no reason either,
+    and the script that loads it (DEBUG LOADAOF) stands in a database of its own."""
+    script = [b"EVAL", b"return redis.call('INCRBY', KEYS[1], 7)", b"1", b"k"]
+    flagged = [b"EVAL", b"#!lua\nreturn redis.call('INCR', KEYS[1])", b"1", b"k"]
+    log = Log(tmp_path, encode([[b"SELECT", b"9"], script, script, flagged, [b"MULTI"], script, [b"EXEC"]]))
+    config = Config()
+    config.assign(Config.min_replicas_to_write, 3)
+    for follows in (False, True):
+        kv = log.load(config, follows=follows)
+        assert not [line for line in log.told if "refused" in line]
+        kv.engine.following = False
+        assert kv("DBSIZE") == 0
+        kv("SELECT", 9)
+        assert kv("GET", "k") == "22"
 
 
 def test_a_refused_command_is_told_of_and_passed_over(tmp_path: Path) -> None:
