@@ -147,10 +147,13 @@ class _Commands:
             yield from self._steps(file, rest)
         except AofFault as fault:
             raise LoadFault(
-                f"Bad file format reading the append only file {self._path}: {fault}. Make a backup of your AOF file, "
-                f"then use shardkv-admin check-aof --fix {self._path.with_name(self._manifest.file_name)}"
+                self._advise(f"Bad file format reading the append only file {self._path}: {fault}")
             ) from None
         self._loader.note(self._replay, self._path)
+
+    def _advise(self, told: str) -> str:
+        manifest = self._path.with_name(self._manifest.file_name)
+        return f"{told}. Make a backup of your AOF file, then use shardkv-admin check-aof --fix {manifest}"
 
     def _steps(self, file: BinaryIO, rest: bytes) -> Iterator[int]:
         reader = self._reader
@@ -172,7 +175,9 @@ class _Commands:
             try:
                 begun = self._loader.carry_out(self._replay, run)
             except ReplayFault as fault:
-                raise AofFault(run.place(fault.index), fault.reason) from None
+                place = run.place(fault.index)
+                told = f"{fault.reason} reading the append only file {self._path} (at offset {place})"
+                raise LoadFault(self._advise(told)) from None
             if begun is not None:
                 self._transaction_at = run.place(begun)
             elif not self._replay.inside_transaction:

@@ -364,7 +364,8 @@ class Node:
         if self._pid_file is not None:
             self.log("notice", "Removing the pid file.")
             self._remove(self._pid_file)
-        self.log("warning", "Redis is now ready to exit, bye bye...")
+        if self.fault is None:
+            self.log("warning", "Redis is now ready to exit, bye bye...")
 
     def _remove(self, path: Path) -> None:
         try:

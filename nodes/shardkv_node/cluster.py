@@ -49,6 +49,9 @@ HIGHEST_PORT = 65_535
 #: How often the machine is told how the data stand; and while an ordered failover waits for it.
 PROGRESS_SECONDS = 0.1
 HURRIED_SECONDS = 0.001
+#: Shorter ones than Redis can tell apart, which looks at its peers ten times a second, would make peers that answer at
+#: once seem dead.
+SHORTEST_NODE_TIMEOUT = 0.2
 #: For a lease that never ends.
 FOREVER_SECONDS = 1e9
 
@@ -321,7 +324,7 @@ class ClusterNode:
         """The cluster's options as the machine reads them."""
         config = self._config
         return Settings(
-            node_timeout=config.cluster_node_timeout / 1000,
+            node_timeout=max(config.cluster_node_timeout / 1000, SHORTEST_NODE_TIMEOUT),
             require_full_coverage=config.cluster_require_full_coverage,
             allow_reads_when_down=config.cluster_allow_reads_when_down,
             allow_pubsubshard_when_down=config.cluster_allow_pubsubshard_when_down,

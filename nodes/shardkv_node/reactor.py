@@ -99,13 +99,14 @@ class Reactor:
             self._hurries.pop(why, None)
 
     def close_all(self) -> None:
-        """Send what can be sent at once and close every connection."""
+        """Let nobody in any more, send what can be sent at once, and close every connection: who has seen its own end
+        is not let in by a node that is about to go."""
+        self.reception.close()
         self._end_round()
         for connection in list(self._connections.values()):
             with suppress(OSError):
                 connection.push(UNREAD_MAX)
             self._drop(connection)
-        self.reception.close()
         self._poller.close()
 
     # ---- the loop

@@ -28,8 +28,7 @@ class Standing:
         self._config = config
         self._is_replica = is_replica
         self._log = log
-        self._first = _read_score()  #: what it was given by whoever started it
-        self._changed = False
+        self._given: int | None = None  #: what it had, by somebody else's will, before it took one of its own
 
     def take(self) -> None:
         """At the start: what cannot be had is logged, and the node goes on."""
@@ -72,17 +71,18 @@ class Standing:
 
     def _score(self, place: int) -> None:
         """Have the score for a place in ``oom-score-adj-values``. Raises OSError."""
-        if self._first is None:
-            return
         mode = self._config.oom_score_adj
         if mode == "no":
-            if self._changed:
-                _SCORE.write_text(str(self._first))
-                self._changed = False
+            if self._given is not None:
+                _SCORE.write_text(str(self._given))
+                self._given = None
             return
-        wanted = self._config.oom_score_adj_values[place] + (0 if mode == "absolute" else self._first)
+        given = _read_score() if self._given is None else self._given
+        if given is None:
+            return
+        wanted = self._config.oom_score_adj_values[place] + (0 if mode == "absolute" else given)
         _SCORE.write_text(str(min(max(wanted, _LEAST), _MOST)))
-        self._changed = True
+        self._given = given
 
     def _refuse_huge_pages(self) -> None:
         """The process is given small pages only, from now on."""

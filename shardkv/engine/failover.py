@@ -58,7 +58,7 @@ class Failover:
             if replica.phase is not Phase.ONLINE:
                 raise ReplyError("ERR FAILOVER target replica is not online.")
         engine = self._engine
-        engine.world.log("notice", "FAILOVER requested.")
+        engine.world.log("notice", f"FAILOVER requested to {_shown(target)}.")
         self._target, self._force = target, force
         self._until = None if timeout is None else engine.now + timeout
         self.waiting = True
@@ -68,7 +68,7 @@ class Failover:
         """Take it back. Raises ReplyError if there is none."""
         if not self.active:
             raise ReplyError("ERR No failover in progress.")
-        self._engine.world.log("notice", f"Aborting failover: {reason}")
+        self._engine.world.log("notice", f"FAILOVER to {_shown(self._target)} aborted: {reason}")
         was_in_progress = self.in_progress
         self._clear()
         if was_in_progress:
@@ -80,7 +80,7 @@ class Failover:
             return
         if self._until is not None and now >= self._until:
             if self._force and self._target is not None:
-                self._hand_over(self._target)
+                self._hand_over(self._target, f"FAILOVER to {_shown(self._target)} time out exceeded, failing over.")
             else:
                 self.abort("Replica never caught up before timeout")
             return
@@ -88,11 +88,12 @@ class Failover:
         for replica in self._replication.primary.replicas.values():
             wanted = self._target is None or self._matches(replica, self._target)
             if wanted and replica.phase is Phase.ONLINE and replica.acked == offset:
-                self._hand_over((replica.shown_address, replica.port))
+                caught_up = (replica.shown_address, replica.port)
+                self._hand_over(caught_up, f"Failover target {_shown(caught_up)} is synced, failing over.")
                 return
 
-    def _hand_over(self, target: Endpoint) -> None:
-        self._engine.world.log("notice", f"Failover target {target[0]}:{target[1]} is synced, failing over.")
+    def _hand_over(self, target: Endpoint, why: str) -> None:
+        self._engine.world.log("notice", why)
         self.waiting, self.in_progress = False, True
         self._replication.follow(*target)
 
@@ -121,3 +122,7 @@ class Failover:
     def _matches(replica: Replica, target: Endpoint) -> bool:
         host = "127.0.0.1" if target[0] == "localhost" else target[0]
         return replica.port == target[1] and host in (replica.shown_address, replica.address)
+
+
+def _shown(target: Endpoint | None) -> str:
+    return "any replica" if target is None else f"{target[0]}:{target[1]}"

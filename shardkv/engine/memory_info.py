@@ -65,7 +65,7 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     sending = sum(session.unsent for session in replicas)
     yield "mem_not_counted_for_evict", engine.memory.footprint.uncounted
     yield "mem_replication_backlog", kept
-    yield "mem_total_replication_buffers", kept + waiting
+    yield "mem_total_replication_buffers", kept + waiting + sending
     yield "mem_clients_slaves", waiting + sending
     normal = [session for session in engine.sessions.values() if not session.is_replica]
     yield "mem_clients_normal", sum(session.unsent + session.query_pending for session in normal)

@@ -112,12 +112,12 @@ class Replay:
         command = self._engine.look_up(words) or TABLE.get(words[0].decode("latin-1").lower())
         if command is None:
             shown = words[0][:64].decode("utf-8", "backslashreplace")
-            raise LookupError(f"there is no command '{shown}'")
+            raise LookupError(f"Unknown command '{shown}'")
         return command
 
     def _refuse(self, command: Command, words: list[bytes], error: ReplyError) -> None:
         if command.name == "select":
-            raise LookupError(f"there is no database {words[-1][:20].decode('utf-8', 'backslashreplace')}")
+            raise LookupError(f"Unknown database {words[-1][:20].decode('utf-8', 'backslashreplace')}")
         self.refusals += 1
         if len(self.refused) < 3:
             self.refused.append((words, error.text))

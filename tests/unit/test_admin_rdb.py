@@ -78,7 +78,7 @@ def _newer(data: bytes) -> bytes:
     ("damage", "reason"),
     [
         (_cut, "the file ends too early"),
-        (_flipped, "the check sum of the file is wrong"),
+        (_flipped, "RDB CRC error, the check sum of the file is wrong"),
         (_longer, "4 bytes behind the end of the file"),
         (_twice, "the key 'a' is there twice in database 0"),
         (_newer, "an RDB file of version 13, and only 1 to 12 can be read"),

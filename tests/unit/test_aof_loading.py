@@ -135,9 +135,9 @@ def test_a_torn_tail_is_refused_where_that_is_asked_for(tmp_path: Path, size: in
     ("damage", "told"),
     [
         (b"garbage", "expected '*' and a number, found b'garbage*3' (at offset {end})"),
-        (encode([[b"NOSUCH", b"1"]]), "there is no command 'NOSUCH' (at offset {end})"),
-        (encode([[b"SELECT", b"99"]]), "there is no database 99 (at offset {end})"),
-        (MULTI + encode([[b"NOSUCH"]]) + EXEC, "there is no command 'NOSUCH'"),
+        (encode([[b"NOSUCH", b"1"]]), "Unknown command 'NOSUCH' reading the append only file {path} (at offset {end})"),
+        (encode([[b"SELECT", b"99"]]), "Unknown database 99 reading"),
+        (MULTI + encode([[b"NOSUCH"]]) + EXEC, "Unknown command 'NOSUCH'"),
         (SET_B.replace(b"$1\r\n2", b"$1\r\n22"), "a word of 1 bytes does not end there"),
         (
             SET_B.replace(b"$1\r\n2", b"$9999\r\n2"),
@@ -147,7 +147,7 @@ def test_a_torn_tail_is_refused_where_that_is_asked_for(tmp_path: Path, size: in
 )
 def test_a_damaged_middle_is_refused_with_its_place_and_left_alone(tmp_path: Path, damage: bytes, told: str) -> None:
     log = Log(tmp_path, b"", SET_A + damage + SET_A)
-    assert told.format(end=len(SET_A)) in _refused(log)
+    assert told.format(end=len(SET_A), path=log.folder / f"{NAME}.1.incr.aof") in _refused(log)
     assert log.file(1) == SET_A + damage + SET_A
 
 

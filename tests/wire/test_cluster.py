@@ -87,6 +87,13 @@ def test_redis_cli_creates_and_checks_a_cluster(cluster_nodes: Start, count: int
     assert len(re.findall(r"^S: ", out, re.MULTILINE)) == count - 3
 
 
+def test_a_node_timeout_of_a_millisecond_is_no_more_than_hasty(cluster_nodes: Start) -> None:
+    """Redis looks at its peers ten times a second, so that its own clusters hold at this."""
+    nodes = cluster_nodes(3, cluster_node_timeout=1)
+    redis_cli("--cluster", "create", *addresses(nodes), "--cluster-yes")
+    wait_for(lambda: all(state_of(node) == "ok" for node in nodes), 20)
+
+
 @pytest.mark.parametrize(("count", "replicas"), [(3, 0), (6, 1)])
 def test_shardkv_admin_creates_and_checks_a_cluster(cluster_nodes: Start, count: int, replicas: int) -> None:
     """Our own tool does the same, and refuses to do it twice."""

@@ -136,6 +136,12 @@ def test_the_kernel_is_told_whom_to_kill_first(start_node: Start) -> None:
         assert score(node.pid) == 300
         client.must("CONFIG", "SET", "oom-score-adj", "no", "rdb-key-save-delay", 0)
         assert score(node.pid) == first
+        # What somebody else gave it meanwhile is what counts from then on.
+        Path(f"/proc/{node.pid}/oom_score_adj").write_text(str(first + 22))
+        client.must("CONFIG", "SET", "oom-score-adj", "yes", "oom-score-adj-values", "9 9 9")
+        assert score(node.pid) == first + 31
+        client.must("CONFIG", "SET", "oom-score-adj", "no")
+        assert score(node.pid) == first + 22
 
 
 def test_a_node_runs_where_it_is_told_to(start_node: Start) -> None:

@@ -64,6 +64,14 @@ def has_logged(server: Server, text: str) -> bool:
     return text in server.log()
 
 
+def test_what_waits_for_a_replica_is_told_among_the_replication_buffers(start: Start) -> None:
+    primary, _ = start()
+    with primary.client() as client:
+        client.pipeline([["SET", f"key:{number}", "x" * 100_000] for number in range(150)])
+        memory = replication(client, "memory")
+        assert int(memory["mem_total_replication_buffers"]) > 5_000_000  # the rest is in the kernel's hands
+
+
 def test_a_shutdown_waits_until_the_replica_has_everything(start: Start) -> None:
     primary, replica = start(shutdown_timeout=60)
     with primary.client() as asking, primary.client() as client, primary.client() as writer:

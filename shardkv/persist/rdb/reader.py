@@ -192,7 +192,7 @@ class RdbReader:
         if not there or not self._config.rdbchecksum:
             return Ended(False), end
         if crc64(memoryview(data)[:at], self._crc) != there:
-            raise RdbFault(self.offset + at, "the check sum of the file is wrong")
+            raise RdbFault(self.offset + at, "RDB CRC error, the check sum of the file is wrong")
         return Ended(True), end
 
     def _wait(self, data: bytes, start: int, need: int) -> None:
