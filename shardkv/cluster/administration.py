@@ -13,7 +13,7 @@ from typing import Any, Final
 from shardkv.errors import ReplyError
 from shardkv.resp.replies import OK, Reply, Simple
 
-from .claims import announce, bump_alone
+from .claims import announce, bump_alone, tell
 from .core import Core
 from .effects import DropSlots, Persist
 from .manual import fail_over
@@ -40,6 +40,7 @@ from .orders import (
     SetSlotStable,
     TakeSlots,
 )
+from .view import ClusterView
 
 
 def perform(core: Core, order: Order) -> Reply:
@@ -174,7 +175,8 @@ def _set_slot_migrating(core: Core, order: SetSlotMigrating) -> Reply:
     target = known(core, order.target, f"ERR I don't know about node {order.target}")
     if target.is_replica:
         raise ReplyError("ERR Target node is not a master")
-    core.view = replace(core.view, migrating={**core.view.migrating, order.slot: target.id})
+    # From now on it may be the target's, also where that is the node it was taken from.
+    core.view = replace(core.view.for_good(1 << order.slot), migrating={**core.view.migrating, order.slot: target.id})
     return OK
 
 
@@ -192,28 +194,38 @@ def _set_slot_node(core: Core, order: SetSlotNode) -> Reply:
     owner = known(core, order.owner, f"ERR Unknown node {order.owner}")
     if owner.is_replica:
         raise ReplyError("ERR Target node is not a master")
-    was_mine = view.owners[slot] == view.myself
+    had = view.owners[slot]
+    was_mine = had == view.myself
     if was_mine and owner.id != view.myself and order.keys:
         raise ReplyError(
             f"ERR Can't assign hashslot {slot} to a different node while I still hold keys for this hash slot."
         )
-    was_importing = slot in view.importing
     if not order.keys:
         view = replace(view, migrating=_less(view.migrating, slot))
+    if owner.id == view.myself:
+        _take_slot(core, view, slot)
+        return OK
     core.view = view.assign(owner.id, 1 << slot)
-    if owner.id == core.view.myself:
-        if was_importing:
-            # The new owner must win against the old one's claim everywhere, and nobody is asked: the operator has
-            # decided.
-            if bump_alone(core):
-                core.log("warning", f"configEpoch updated after importing slot {slot}")
-            core.view = replace(core.view, importing=_less(core.view.importing, slot))
-            announce(core)
-    elif was_mine and not core.view.me.slots and core.settings.allow_replica_migration:
+    if was_mine and not core.view.me.slots and core.settings.allow_replica_migration:
         core.log("notice", f"Configuration change detected. Reconfiguring myself as a replica of {owner.id}")
         core.follow(owner.id)
         announce(core)
+    elif was_mine:
+        tell(core, owner.id)
     return OK
+
+
+def _take_slot(core: Core, view: ClusterView, slot: int) -> None:
+    """The slot is this node's, which imported it, or was about to: a crash may have made it forget that."""
+    others = [node for node in (view.owners[slot], view.importing.get(slot)) if node not in (None, view.myself)]
+    if not others:
+        core.view = view.assign(view.myself, 1 << slot)
+        return
+    core.view = replace(view.take(1 << slot, others), importing=_less(view.importing, slot))
+    # The new owner must win against the old one's claim everywhere, and nobody is asked: the operator has decided.
+    if bump_alone(core):
+        core.log("warning", f"configEpoch updated after importing slot {slot}")
+    announce(core)
 
 
 def _take_slots(core: Core, order: TakeSlots) -> Reply:
@@ -223,7 +235,7 @@ def _take_slots(core: Core, order: TakeSlots) -> Reply:
         raise ReplyError("ERR Target node is not a master")
     if order.slots & ~source.slots:
         raise ReplyError("ERR the slots are not the sender's, as far as this node knows")
-    core.view = view.assign(view.myself, order.slots)
+    core.view = view.take(order.slots, [source.id])
     bump_alone(core)
     core.log("notice", f"Atomic migration: {order.slots.bit_count()} slot(s) of {order.source} are mine now")
     announce(core)
@@ -268,6 +280,8 @@ def _set_config_epoch(core: Core, order: SetConfigEpoch) -> Reply:
 
 def _bump_epoch(core: Core, order: BumpEpoch) -> Reply:
     bumped = bump_alone(core)
+    if bumped:
+        announce(core)  # until others have heard of it they may hold their own for the greatest
     return Simple(f"{'BUMPED' if bumped else 'STILL'} {core.view.me.config_epoch}")
 
 

@@ -4,6 +4,13 @@ Every primary claims its slots in each message, under its config epoch. The grea
 being imported here is only moved by SETSLOT. Whoever makes a stale claim is told of the true owner with ``Update``.
 For this to settle everything no two primaries may share an epoch: of two that do, the one with the smaller id takes
 the next.
+
+A slot that has been taken by order (SETSLOT NODE at the target of a move, the end of an atomic migration) stays taken,
+though nobody is asked for that epoch and another node may have a greater one of which no word has come here yet. The
+invariant of all moves: *the new owner has the slot on disk before anybody is told, so that the old one gives it up only
+after that; and until it is heard to have done so its claim counts for nothing, however great its epoch: the new owner
+outbids it.* So at every moment, whoever is killed, one of the two disks has a claim that stands, and the owner whom the
+operator was told of is the owner.
 """
 
 from __future__ import annotations
@@ -33,19 +40,23 @@ def hear_claims(core: Core, sender: NodeId, header: Header, link: int) -> bool:
     if speaks_for is None:
         return False
     claimed = unpack_bitmap(header.slots)
+    if node.is_primary:
+        core.peers[sender].unclaimed = node.slots & ~claimed
+        if core.view.taken:
+            core.view = core.view.given_up(sender, claimed)
     if claimed == speaks_for.slots:
         return True
     if node.is_primary:
-        core.peers[sender].unclaimed = node.slots & ~claimed
         take_slots(core, sender, header.config_epoch, claimed)
     return not _correct(core, speaks_for.id, header.config_epoch, claimed, link)
 
 
 def take_slots(core: Core, claimant: NodeId, epoch: int, claimed: int) -> None:
     """Give a primary the slots it claims wherever its epoch is greater than the owner's, and bear the consequences."""
+    kept = _outbid(core, claimant, epoch, claimed) if core.view.taken else 0
     before = core.view
     had = before.nodes[claimant].slots
-    won = claimed & ~had if had else claimed
+    won = claimed & ~(had | kept)
     if core.view.importing and before.me.is_primary:
         won &= ~bitmap_of(before.importing)
     for owner in before.nodes.values() if won & before.assigned else ():
@@ -65,6 +76,15 @@ def take_slots(core: Core, claimant: NodeId, epoch: int, claimed: int) -> None:
         core.follow(claimant)
     elif my_primary.id == before.myself:
         core.out.append(DropSlots(slots_of(lost)))
+
+
+def _outbid(core: Core, claimant: NodeId, epoch: int, claimed: int) -> int:
+    """The claimed slots that were taken from the claimant by order: its epoch is outbid where it would win."""
+    kept = core.view.taken_from(claimant) & claimed
+    if kept and epoch >= core.view.me.config_epoch:
+        bump_alone(core)
+        announce(core)
+    return kept
 
 
 def _correct(core: Core, claimant: NodeId, epoch: int, claimed: int, link: int) -> bool:
@@ -123,3 +143,10 @@ def bump_alone(core: Core) -> bool:
 def announce(core: Core) -> None:
     """Tell every node the news without waiting for the next ping."""
     core.broadcast(Pong(core.header))
+
+
+def tell(core: Core, node: NodeId) -> None:
+    """The same for one node."""
+    peer = core.peers.get(node)
+    if peer is not None and peer.link is not None and peer.link_up:
+        core.send(peer.link, Pong(core.header))

@@ -1,7 +1,8 @@
 """nodes.conf: the view as text, in Redis's own format, and back.
 
-A line a node, as CLUSTER NODES prints it, then ``vars currentEpoch N lastVoteEpoch N``, and a var of our own where
-there is something to say in it: ``straySlots 0-99,200`` (Redis skips those that it doesn't know). The line of vars
+A line a node, as CLUSTER NODES prints it, then ``vars currentEpoch N lastVoteEpoch N``, and vars of our own where
+there is something to say in them: ``straySlots 0-99,200``, ``takenSlots ID:5,7-9;ID:20`` (Redis skips those that it
+doesn't know). The line of vars
 stands last and every line ends with a newline, so a file that was cut anywhere is found out. Read is what 7.0 and 7.2+
 write: the address may have a bus port, a hostname and named extras
 (``ip:port@bus,hostname,shard-id=...,tls-port=...``).
@@ -34,6 +35,7 @@ _FLAGS = {name: flag for flag, name in FLAG_NAMES.items()} | {"noflags": 0}
 _BUS_OFFSET = 10000
 _SILENCE = Liveness(connected=False)
 _STRAYS = "straySlots"
+_TAKEN = "takenSlots"
 
 
 class NodesConfFault(Exception):
@@ -54,10 +56,15 @@ def dump(view: ClusterView, liveness: Mapping[NodeId, Liveness] | None = None) -
         for node in view.nodes.values()
         if not node.flags & HANDSHAKE
     ]
-    strays = ",".join(f"{first}-{last}" for first, last in ranges_of(view.strays))
-    said = f" {_STRAYS} {strays}" if strays else ""
+    said = f" {_STRAYS} {_ranges_text(view.strays)}" if view.strays else ""
+    if view.taken:
+        said += f" {_TAKEN} {';'.join(f'{node}:{_ranges_text(slots)}' for node, slots in view.taken.items())}"
     lines.append(f"vars currentEpoch {view.current_epoch} lastVoteEpoch {view.last_vote_epoch}{said}")
     return "\n".join(lines) + "\n"
+
+
+def _ranges_text(slots: int) -> str:
+    return ",".join(f"{first}-{last}" for first, last in ranges_of(slots))
 
 
 def _address(node: Node) -> str:
@@ -117,8 +124,9 @@ class _Reader:
         self.migrating: dict[int, NodeId] = {}
         self.importing: dict[int, NodeId] = {}
         self.epochs: dict[str, int] | None = None
-        self.taken = 0
+        self.assigned = 0
         self.strays = 0
+        self.taken: dict[NodeId, int] = {}
 
     def take(self, line: str) -> None:
         words = line.split()
@@ -159,21 +167,21 @@ class _Reader:
         start, _, end = word.partition("-")
         first, last = _slot(start), _slot(end or start)
         run = bitmap_of_range(first, last) if first <= last else 0
-        if not run or run & self.taken:
+        if not run or run & self.assigned:
             raise ValueError(f"slots that are no range, or have an owner already: {word}")
-        self.taken |= run
+        self.assigned |= run
         return run
 
     def _take_vars(self, words: list[str]) -> None:
         if len(words) % 2:
             raise ValueError("vars come in pairs")
         told = dict(zip(words[::2], words[1::2], strict=True))
-        for word in filter(None, told.pop(_STRAYS, "").split(",")):
-            first, _, last = word.partition("-")
-            start, end = _number(first), _number(last or first)
-            if not start <= end < SLOTS:
-                raise ValueError(f"not a range of slots: {word}")
-            self.strays |= bitmap_of_range(start, end)
+        self.strays = _slots_told(told.pop(_STRAYS, ""))
+        for word in filter(None, told.pop(_TAKEN, "").split(";")):
+            node, _, slots = word.partition(":")
+            if not sound_id(node):
+                raise ValueError(f"not a node that slots were taken from: {word}")
+            self.taken[node] = _slots_told(slots)
         self.epochs = {name: _number(value) for name, value in told.items()}
         if "currentEpoch" not in self.epochs or "lastVoteEpoch" not in self.epochs:
             raise ValueError("vars lack currentEpoch or lastVoteEpoch")
@@ -208,7 +216,24 @@ class _Reader:
             migrating={s: there for s, there in self.migrating.items() if mine >> s & 1 and there in nodes},
             importing={s: there for s, there in self.importing.items() if there in nodes},
             strays=self.strays & ~mine,
+            taken={
+                node: slots & me.slots
+                for node, slots in self.taken.items()
+                if slots & me.slots and node in nodes and node != me.id
+            },
         )
+
+
+def _slots_told(text: str) -> int:
+    """The slots in ``0-99,200``."""
+    slots = 0
+    for word in filter(None, text.split(",")):
+        first, _, last = word.partition("-")
+        start, end = _number(first), _number(last or first)
+        if not start <= end < SLOTS:
+            raise ValueError(f"not a range of slots: {word}")
+        slots |= bitmap_of_range(start, end)
+    return slots
 
 
 def _with_address(node: Node, word: str) -> Node:

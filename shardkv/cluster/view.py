@@ -34,7 +34,9 @@ State: TypeAlias = Literal["ok", "fail"]
 @dataclass(frozen=True)
 class ClusterView:
     """``nodes`` has the own node too, always. ``migrating`` and ``importing`` name the other side by slot. ``strays``:
-    the slots of which this node holds keys that are not its own, for they arrive as a whole, or are being deleted."""
+    the slots of which this node holds keys that are not its own, for they arrive as a whole, or are being deleted.
+    ``taken``: the slots that this node was ordered to take, by the node which had them and has not been heard to have
+    given them up since; its claims to them count for nothing (``claims.py``)."""
 
     myself: NodeId
     nodes: Mapping[NodeId, Node]
@@ -44,6 +46,7 @@ class ClusterView:
     importing: Mapping[int, NodeId] = field(default_factory=dict)
     state: State = "fail"
     strays: int = 0
+    taken: Mapping[NodeId, int] = field(default_factory=dict)
 
     @classmethod
     def alone(cls, node: Node) -> ClusterView:
@@ -109,6 +112,15 @@ class ClusterView:
         """The replicas of a primary, in the order in which they were met."""
         return [node for node in self.nodes.values() if node.primary == primary]
 
+    def taken_from(self, claimant: NodeId) -> int:
+        """The slots that were taken from ``claimant`` by order, or from another node of its shard."""
+        shard = self.nodes[claimant].shard_id
+        taken = 0
+        for node, slots in self.taken.items():
+            if node == claimant or (shard and self.nodes[node].shard_id == shard):
+                taken |= slots
+        return taken
+
     def endpoint_epoch(self, node: Node) -> int:
         """The config epoch a node speaks with: a replica's is its primary's."""
         return self.nodes[node.primary].config_epoch if node.primary is not None else node.config_epoch
@@ -158,6 +170,7 @@ class ClusterView:
             nodes=nodes,
             migrating={slot: node for slot, node in self.migrating.items() if node not in leaving},
             importing={slot: node for slot, node in self.importing.items() if node not in leaving},
+            taken={node: slots for node, slots in self.taken.items() if node not in leaving},
         )
 
     def rename(self, old: NodeId, new: Node) -> ClusterView:
@@ -166,8 +179,8 @@ class ClusterView:
         return view._knowing(self.assigned, self.size) if new.slots == self.nodes[old].slots else view
 
     def assign(self, node: NodeId, slots: int) -> ClusterView:
-        """With this set of slots owned by ``node``, whoever owned them. A slot that is not mine does not migrate
-        away."""
+        """With this set of slots owned by ``node``, whoever owned them. A slot that is not mine neither migrates away
+        nor has been taken."""
         nodes = dict(self.nodes)
         assigned, size = self.assigned, self.size
         for other in self.nodes.values() if assigned & slots else ():
@@ -187,9 +200,25 @@ class ClusterView:
     def _settled(self) -> ClusterView:
         mine = self.my_shard_primary.slots
         migrating = {slot: to for slot, to in self.migrating.items() if mine >> slot & 1}
-        if len(migrating) == len(self.migrating):
-            return self
-        return replace(self, migrating=migrating)._knowing(self.assigned, self.size)
+        view = self
+        if len(migrating) != len(self.migrating):
+            view = replace(self, migrating=migrating)._knowing(self.assigned, self.size)
+        return view.for_good(~self.me.slots)
+
+    def take(self, slots: int, previous: Iterable[NodeId]) -> ClusterView:
+        """With this set of slots owned by this node, by order, which the ``previous`` ones still claim, perhaps."""
+        taken = {**self.taken, **{node: self.taken.get(node, 0) | slots for node in previous}}
+        return replace(self.assign(self.myself, slots), taken=taken)
+
+    def given_up(self, node: NodeId, claimed: int) -> ClusterView:
+        """With those of the slots that were taken from a primary's shard this node's for good that it does not
+        claim."""
+        return self.for_good(self.taken_from(node) & ~claimed)
+
+    def for_good(self, slots: int) -> ClusterView:
+        """With these slots this node's, or another's, by epoch alone."""
+        taken = {node: had & ~slots for node, had in self.taken.items() if had & ~slots}
+        return self if taken == self.taken else replace(self, taken=taken)._knowing(self.assigned, self.size)
 
     def promote(self, node: NodeId) -> ClusterView:
         """With a node that followed another turned into a primary, without slots. It had siblings, perhaps: it wants
@@ -208,7 +237,15 @@ class ClusterView:
         )
         if primary is not None:
             view = view.flag(primary, on=MIGRATE_TO)
-        return replace(view, migrating={}, importing={}) if node == self.myself else view
+        if node == self.myself:
+            return replace(view, migrating={}, importing={}, taken={})
+        if node in self.taken:
+            # It claims nothing any more; whom it follows now may have its claims, unless that is this node.
+            taken = {other: slots for other, slots in self.taken.items() if other != node}
+            if primary not in (None, self.myself):
+                taken[primary] = taken.get(primary, 0) | self.taken[node]
+            view = replace(view, taken=taken)
+        return view
 
     def bump(self) -> ClusterView:
         """With the own config epoch above all others, without asking anybody."""
@@ -223,7 +260,7 @@ class ClusterView:
             return True
         if self.migrating != other.migrating or self.importing != other.importing or self.myself != other.myself:
             return True
-        if self.strays != other.strays:
+        if self.strays != other.strays or self.taken != other.taken:
             return True
         if self.nodes is other.nodes:
             return False
@@ -280,6 +317,9 @@ class ClusterView:
         # A slot that migrates away is mine, or my primary's.
         assert all(self.my_shard_primary.slots >> slot & 1 for slot in self.migrating)
         assert all(0 <= slot < SLOTS for slot in self.importing)
+        # What was taken is mine, and was somebody's who is there.
+        assert all(slots and not slots & ~self.me.slots for slots in self.taken.values())
+        assert all(node in self.nodes and node != self.myself for node in self.taken)
         assert slots_of(seen) == tuple(slot for slot, owner in enumerate(self.owners) if owner is not None)
 
 

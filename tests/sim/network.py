@@ -208,6 +208,12 @@ class Cluster:
             for number in list(host.links):
                 self._close(host, number)
 
+    def settle(self, name: str) -> None:
+        """Wait at a node until what it believes is on its disk."""
+        host = self.hosts[name]
+        if host.unwritten is not None:
+            host.disk, host.unwritten = host.unwritten, None
+
     def restart(self, *names: str, ip: str | None = None) -> None:
         """Start crashed nodes again from their nodes.conf, through its text; perhaps at another address."""
         for name in names:

@@ -39,6 +39,23 @@ def test_strays_are_remembered_in_a_var_of_our_own() -> None:
         load(text.replace("0-0", "5-99999"))
 
 
+def test_what_was_taken_by_order_is_remembered_as_well() -> None:
+    """Of slots that are this node's, from nodes that are in the table."""
+    view = replace(a_view(), taken={B: bitmap_of_range(7, 9) | 1 << 5000, C: 1 << 20})
+    text = dump(view)
+    assert text.endswith(f" lastVoteEpoch 4 takenSlots {B}:7-9,5000-5000;{C}:20-20\n")
+    again = load(text)
+    assert again is not None
+    assert not again.differs_durably(view)
+    text = text.replace(f"{C}:", "e" * 40 + ":").replace("7-9", "98-101")
+    again = load(text)
+    assert again is not None
+    assert again.taken == {B: bitmap_of_range(98, 99) | 1 << 5000}
+    for word in (f"{B}:5-99999", "x:5-5", f"{B}:5-x"):
+        with pytest.raises(NodesConfFault, match="line 4"):
+            load(dump(view).replace(f"{C}:20-20", word))
+
+
 def test_what_is_written_is_read_and_strangers_are_not_written() -> None:
     view = a_view()
     again = load(dump(view))
