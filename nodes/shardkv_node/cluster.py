@@ -78,6 +78,8 @@ class ClusterNode:
         self.driver: ClusterDriver
         self._file = NodesFile(self._path, log, self._lasts)
         self._awaiting: list[Callable[[], None]] = []
+        self._loading = True
+        self._strays = 0  #: until all keys are loaded: the slots to be emptied then
         self._hurry = trio.Event()
 
     # ---- start and stop
@@ -104,6 +106,7 @@ class ClusterNode:
                 "less, or set cluster-port."
             )
         view = self._read(port, bus_port)
+        self._strays = view.strays
         self.machine = ClusterMachine(view, self.settings(), Random(secrets.randbits(128)), self._clock())
         self._listening = listen_tcp(self._config.bind, view.me.bus_port, self._config.tcp_backlog)
         secret = self._config.cluster_auth_secret
@@ -173,14 +176,17 @@ class ClusterNode:
         return view.amend(view.myself, port=port, bus_port=bus_port, tls_port=self._config.tls_port)
 
     def claim_loaded(self) -> None:
-        """Claim, or begin to import, the slots of keys that were loaded and that are not this node's."""
+        """All keys are loaded: claim, or begin to import, the slots of those that are not this node's, but for those
+        that are known to be left from moves that ended otherwise, or were lost to others meanwhile."""
         filled = {slot for database in self._engine.databases.opened for slot in database.live}
-        strays = [slot for slot in filled if self.machine.view.strays >> slot & 1]
+        strays = [slot for slot in filled if (self._strays & ~self.machine.view.me.slots) >> slot & 1]
+        self._loading, self._strays = False, 0
         if strays:
             self._log(
                 "warning", f"{len(strays)} slot(s) hold keys that were on their way when I was ended: deleting them."
             )
             self._dropping.begin(strays)
+        self.hide()
         orders, said = claims_of(self.machine.view, filled)
         for line in said:
             self._log("warning", line)
@@ -294,7 +300,11 @@ class ClusterNode:
         return Progress(replication.history.offset, keys, replication.silence, replication.linked, loading)
 
     def _drop_slots(self, slots: tuple[int, ...]) -> None:
-        self._dropping.begin(slots)
+        if self._loading:
+            self._strays |= bitmap_of(slots)  # their keys may be still to come
+            self.hide()
+        else:
+            self._dropping.begin(slots)
 
     @property
     def tls(self) -> Tls | None:
@@ -311,7 +321,7 @@ class ClusterNode:
         hidden.clear()
         hidden.update(dict.fromkeys(self._jobs.arriving, False))
         hidden.update(dict.fromkeys(self._dropping.slots, True))
-        strays = bitmap_of(hidden)
+        strays = bitmap_of(hidden) | self._strays & ~self.machine.view.me.slots
         if strays != self.machine.view.strays:
             self.driver.submit(Strayed(strays))
 

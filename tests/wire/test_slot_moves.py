@@ -315,6 +315,41 @@ def test_a_reshard_by_shardkv_admin_may_be_killed_at_any_moment(cluster_nodes: S
     assert "All well" in admin("check", places[0])
 
 
+def test_what_was_left_of_a_move_is_deleted_after_a_long_load(cluster_nodes: Start) -> None:
+    """Slot 1 was lost to another node while this one was away, slot 2 is known as a stray; both have keys in the
+    snapshot, which takes longer to load than the news takes to come. Neither slot is open then."""
+    nodes = cluster_nodes(3, **OPTIONS)
+    make(nodes)
+    source, target = nodes[:2]
+    with source.client() as client:
+        for slot in (1, 2):
+            tag = next(name for name in map(str, range(1 << 20)) if key_slot(name.encode()) == slot)
+            client.must("MSET", *(word for number in range(200) for word in (f"{{{tag}}}{number}", "value")))
+        client.must("SAVE")
+    source.kill()
+    with target.client() as client:
+        for slot in (1, 2):
+            client.must("CLUSTER", "SETSLOT", slot, "IMPORTING", id_of_dead(source))
+            client.must("CLUSTER", "SETSLOT", slot, "NODE", id_of(target))
+    conf = source.directory / "nodes.conf"
+    lines = conf.read_text().replace(" 0-5460", " 0-1 3-5460").replace(" 5461-10922", " 2 5461-10922").split("\n")
+    conf.write_text("\n".join([*lines[:-2], f"{lines[-2]} straySlots 2-2", ""]))
+    source.options |= {"key-load-delay": 2000, "loading-process-events-interval-bytes": 1024}
+    source.start()
+    with source.client() as client:
+        wait_for(lambda: client("DBSIZE") == 0, 20)
+        told = str(client.must("CLUSTER", "NODES"))
+    assert "-<-" not in told
+    wait_for(lambda: "straySlots" not in conf.read_text(), 20)
+    assert "Setting it to importing state" not in source.log()
+
+
+def id_of_dead(node: Node) -> str:
+    """The id of a node that does not run."""
+    line = next(line for line in (node.directory / "nodes.conf").read_text().splitlines() if "myself" in line)
+    return line.split()[0]
+
+
 def keys_held(node: Node) -> int:
     """DBSIZE."""
     with node.client() as client:
