@@ -378,7 +378,6 @@ class Reactor:
         out = session.out
         if connection.unsent:
             self._keep(connection)
-            self._flush(connection)
             return
         if len(out) == 1:
             data = out[0]
@@ -386,10 +385,9 @@ class Reactor:
             data = b"".join(out)
         else:
             self._keep(connection)
-            self._flush(connection)
             return
-        if len(data) >= self._observer.large_reply:
-            self._weigh(connection)
+        if len(data) >= self._observer.long_output and not self._admit(connection, len(data)):
+            return
         out.clear()
         try:
             sent = connection.send(data)
@@ -411,18 +409,20 @@ class Reactor:
         self._watch(connection)
 
     def _keep(self, connection: Connection) -> None:
-        """Put what has gathered in the session behind what is to be sent."""
-        session = connection.session
-        size = sum(map(len, session.out))
-        if size >= self._observer.large_reply:
-            self._weigh(connection)
-        connection.keep(size)
+        """Put what has gathered in the session behind what is to be sent, and send more of that."""
+        size = sum(map(len, connection.session.out))
+        if size < self._observer.long_output or self._admit(connection, size):
+            connection.keep(size)
+            self._flush(connection)
 
-    def _weigh(self, connection: Connection) -> None:
-        """What is about to be sent may hold a large reply."""
-        if connection.asked is not None:
-            self._observer.weigh(connection.session, connection.asked, connection.session.out)
+    def _admit(self, connection: Connection, size: int) -> bool:
+        """Look closer at ``size`` bytes that are about to be sent: at the large replies among them, and whether they
+        are more than the client may have. False if it was closed for that."""
+        session = connection.session
+        if connection.asked is not None and size >= self._observer.large_reply:
+            self._observer.weigh(session, connection.asked, session.out)
             connection.asked = None
+        return self._engine.limits.admits(session, size)
 
     def _flush(self, connection: Connection) -> None:
         """Send more of what was kept, as much as it is this client's turn for."""
@@ -453,13 +453,7 @@ class Reactor:
         limits = self._engine.limits
         limits.weigh(session)
         if connection.unsent and limits.output_exceeded(session, stopwatch()):
-            self._stats.output_limit_disconnections += 1
-            self._log(
-                "warning",
-                f"Client id={session.id} addr={session.address} scheduled to be closed ASAP "
-                "for overcoming of output buffer limits.",
-            )
-            self._drop(connection)
+            limits.cut_off(session)
             return
         if self._config.maxmemory_clients:
             self._engine.limits.evict()

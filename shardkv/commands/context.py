@@ -9,7 +9,7 @@ a write have one verb, ``touch``; what the log and the replicas get is the reque
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import WrongType
 from ..keyspace.freeing import LONG
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..keyspace.database import Database, Value
 
 V = TypeVar("V")
+#: Bytes of the shortest element that a reply can have: an empty string.
+LEAST_ELEMENT: Final = 6
 STRING_TYPES = (bytes, int, bytearray)
 
 
@@ -103,6 +105,11 @@ class Context:
         if type(value) is bytearray:
             return bytes(value)
         raise WrongType
+
+    def admits(self, elements: int) -> bool:
+        """Whether a reply of so many elements can be sent at all. A client that may not be sent as much is closed
+        before any time goes into it; inside a transaction only with the whole reply."""
+        return self.inside > 0 or self.host.limits.admits(self.session, elements * LEAST_ELEMENT)
 
     # ---- writing
 

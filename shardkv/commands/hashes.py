@@ -7,7 +7,7 @@ from typing import Any, Final
 from ..errors import NotAFloat, ReplyError
 from ..resp.longdouble import incr_by_float, parse_long_double
 from ..resp.numbers import INT64_MAX, INT64_MIN, parse_int
-from ..resp.replies import OK, Pairs, Simple
+from ..resp.replies import NO_REPLY, OK, Pairs, Simple
 from ..values.hashes import HashValue
 from .context import Context
 from .digest import ZERO, digests, mix, xor
@@ -319,6 +319,8 @@ def hrandfield(ctx: Context, words: list[bytes]) -> Any:
     if with_values and abs(count) > _HALF:
         raise ReplyError("ERR value is out of range")  # the reply would have more elements than can be counted
     held = peek_hash(ctx, words[1])
+    if held is not None and count < 0 and not ctx.admits(-count):
+        return NO_REPLY
     if held is None or not count:
         fields = []
     elif is_due(ctx, held):

@@ -349,6 +349,13 @@ class TransactionsPort(Protocol):
         """Leave MULTI and forget the watches."""
 
 
+class LimitsPort(Protocol):
+    """What clients may take."""
+
+    def admits(self, session: Session, size: int) -> bool:
+        """Whether a client may be sent so many bytes at once; if not, it is closed."""
+
+
 class MessagePort(Protocol):
     """What clients are sent that is no reply."""
 
@@ -505,6 +512,10 @@ class Host(Protocol):
     @property
     def transactions(self) -> TransactionsPort:
         """What EXEC runs, and the watches that decide."""
+
+    @property
+    def limits(self) -> LimitsPort:
+        """How much of the memory clients may take."""
 
     @property
     def messages(self) -> MessagePort:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..errors import NotAnInteger, OutOfRange, ReplyError, SyntaxFault
 from ..resp.numbers import INT64_MAX, INT64_MIN, parse_int
-from ..resp.replies import SetReply
+from ..resp.replies import NO_REPLY, SetReply
 from ..values.sets import SetValue
 from .context import Context
 from .digest import digests, xor
@@ -259,7 +259,7 @@ def srandmember(ctx: Context, words: list[bytes]) -> Any:
     if held is None or not count:
         return []
     if count < 0:
-        return [held.pick(rng) for _ in range(-count)]
+        return [held.pick(rng) for _ in range(-count)] if ctx.admits(-count) else NO_REPLY
     if count >= len(held):
         return list(held)
     return held.sample(rng, count)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ..errors import OutOfRange, ReplyError, SyntaxFault
 from ..resp.numbers import INT64_MAX, format_double, parse_float, parse_int
-from ..resp.replies import NullArray, Pairs
+from ..resp.replies import NO_REPLY, NullArray, Pairs
 from ..values.zsets import ZSetValue
 from .context import Context
 from .digest import ZERO, digests, mix, xor
@@ -296,6 +296,8 @@ def zrandmember(ctx: Context, words: list[bytes]) -> Any:
     if held is None or not count:
         return []
     rng = ctx.host.rng
+    if count < 0 and not ctx.admits(-count):
+        return NO_REPLY
     if count < 0:
         entries = [held.choose(rng) for _ in range(-count)]
     elif count >= len(held):

@@ -45,10 +45,7 @@ class ClientLimits:
     def output_exceeded(self, session: Session, now: float) -> bool:
         """Whether unread output is at the hard limit of the client's class, or has been at the soft one for too long;
         ``now`` in seconds."""
-        kind = "normal" if session.kind == "master" else session.kind
-        hard, soft, seconds = self._config.client_output_buffer_limit[kind]
-        if hard and kind == "replica":
-            hard = max(hard, self._config.repl_backlog_size)  # else no replica could take what the backlog holds
+        hard, soft, seconds = self._output_limits(session)
         if hard and session.unsent >= hard:
             return True
         if not soft or session.unsent < soft:
@@ -57,6 +54,33 @@ class ClientLimits:
         if session.soft_limit_since is None:
             session.soft_limit_since = now
         return now - session.soft_limit_since > seconds
+
+    def _output_limits(self, session: Session) -> tuple[int, int, int]:
+        """Hard and soft limit of the client's class, and for how many seconds it may be at the soft one."""
+        kind = "normal" if session.kind == "master" else session.kind
+        hard, soft, seconds = self._config.client_output_buffer_limit[kind]
+        if hard and kind == "replica":
+            hard = max(hard, self._config.repl_backlog_size)  # else no replica could take what the backlog holds
+        return hard, soft, seconds
+
+    def admits(self, session: Session, size: int) -> bool:
+        """Whether a client may be sent so much at once; if not, it is closed, whether it reads or not. What a replica
+        is sent counts when it stays unread."""
+        hard = self._output_limits(session)[0]
+        if not hard or session.unsent + size < hard or session.kind == "replica":
+            return True
+        self.cut_off(session)
+        return False
+
+    def cut_off(self, session: Session) -> None:
+        """Close a client because of what would have to be kept for it."""
+        self._stats.output_limit_disconnections += 1
+        self._world.log(
+            "warning",
+            f"Client id={session.id} addr={session.address} scheduled to be closed ASAP "
+            "for overcoming of output buffer limits.",
+        )
+        self._world.close(session)
 
     def input_exceeded(self, session: Session) -> bool:
         """Whether a client has left too much with us: requests that are not whole, or wait for their turn or EXEC."""

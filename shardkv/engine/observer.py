@@ -47,6 +47,7 @@ class Observer:
         "large_reply",
         "large_requests",
         "latency",
+        "long_output",
         "onlookers",
         "slow",
         "slow_log",
@@ -62,6 +63,7 @@ class Observer:
         self.onlookers: dict[int, Session] = {}
         self.slow = inf  #: seconds from which a command is worth a look
         self.large_reply = inf  #: bytes from which a reply is
+        self.long_output = inf  #: bytes from which all is that is about to be sent to a client
         self.tracks = True  #: durations are counted
         self._large_request = inf
         self._slow_us = inf
@@ -92,6 +94,8 @@ class Observer:
         request, reply = config.commandlog_request_larger_than, config.commandlog_reply_larger_than
         self._large_request = request if request >= 0 else inf
         self.large_reply = reply if reply >= 0 else inf
+        classes = config.client_output_buffer_limit
+        self.long_output = min(self.large_reply, *(classes[kind][0] or inf for kind in ("normal", "pubsub")))
         self.tracks = config.latency_tracking
 
     # ---- commands that are slow

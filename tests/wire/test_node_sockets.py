@@ -240,6 +240,32 @@ def test_limits_of_buffers_close_who_exceeds_them(start_node: Start) -> None:
     assert "reached max query buffer length" in node.log()
 
 
+def test_who_asks_for_more_than_the_hard_limit_is_closed_whether_it_reads_or_not(start_node: Start) -> None:
+    node = start_node(client_output_buffer_limit=("normal", "100000", "0", "0"))
+    with node.client() as other:
+        other.must("SET", "big", b"x" * 10_000)
+        other.must("RPUSH", "list", *[b"x" * 1000] * 150)
+        other.must("HSET", "hash", "a", 1)
+        other.must("SADD", "set", "a")
+        other.must("ZADD", "zset", 1, "a")
+        greedy = (
+            [["LRANGE", "list", 0, -1]],
+            [["GET", "big"]] * 10,
+            [["MULTI"], ["LRANGE", "list", 0, -1], ["SET", "after", 1], ["EXEC"]],
+            *([[name, key, -999_999_999]] for name, key in (("HRANDFIELD", "hash"), ("SRANDMEMBER", "set"))),
+            [["ZRANDMEMBER", "zset", -999_999_999, "WITHSCORES"]],
+        )
+        for requests in greedy:
+            with node.client() as client:
+                client.send_bytes(b"".join(request(*words) for words in requests))
+                assert client.hung_up()
+        assert other("GET", "after") == b"1"  # the transaction was carried out
+        assert len(other("LRANGE", "list", 0, 80)) == 81
+        assert len(other("HRANDFIELD", "hash", -9000)) == 9000
+        assert stat_of(other, "client_output_buffer_limit_disconnections") == len(greedy)
+    assert "BUG" not in node.log()
+
+
 def test_the_largest_clients_are_evicted_when_all_take_too_much(start_node: Start) -> None:
     node = start_node(maxmemory_clients="20mb")
     with node.client() as boss, node.client() as kept, node.client() as lazy:
