@@ -30,6 +30,13 @@ class WrongType(ReplyError):
         super().__init__("WRONGTYPE Operation against a key holding the wrong kind of value")
 
 
+class Loading(ReplyError):
+    """There is nothing true to answer, or to change, before the data set is whole."""
+
+    def __init__(self) -> None:
+        super().__init__("LOADING Redis is loading the dataset in memory")
+
+
 class SyntaxFault(ReplyError):
     """The options of a command do not fit its grammar."""
 

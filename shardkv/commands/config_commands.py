@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config.quoting import to_bytes
-from ..errors import ReplyError, SyntaxFault
+from ..errors import Loading, ReplyError, SyntaxFault
 from ..resp.replies import OK, Simple
 from .context import Context
 from .flags import Flags
@@ -44,20 +44,22 @@ def config_set(ctx: Context, *words: bytes) -> Simple:
     """Gives options new values: all of them or, if one cannot be had, none."""
     if len(words) % 2:
         raise SyntaxFault
-    config = ctx.host.config
+    host, config = ctx.host, ctx.host.config
+    if (host.loading or host.loading_aside) and config.await_data(words[::2]):
+        raise Loading
     before = config.snapshot()
     changed = config.set(list(zip(words[::2], words[1::2], strict=True)), local=is_local(ctx.session))
     try:
-        ctx.host.world.options_changed(changed)
+        host.world.options_changed(changed)
     except (ReplyError, OSError) as fault:
         config.restore(before)
         if isinstance(fault, ReplyError):
             raise
         raise ReplyError(f"ERR CONFIG SET failed - {fault.strerror or fault}") from None
     finally:
-        ctx.host.refresh_calm()
+        host.refresh_calm()
     if "requirepass" in changed:
-        ctx.host.access.set_default_password(config.requirepass)
+        host.access.set_default_password(config.requirepass)
     return OK
 
 

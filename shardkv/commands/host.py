@@ -479,6 +479,8 @@ class Host(Protocol):
     snapshots: SnapshotState
     aof: AofState
     following: bool  #: the node is a replica
+    loading: bool  #: the data set is not whole yet
+    loading_aside: bool  #: another one is being loaded, which will take its place
     collation: Callable[[bytes], Any] | None  #: what makes a key to compare of a text; None: its bytes are one
 
     @property

@@ -49,12 +49,14 @@ class Option(Generic[T]):
         sensitive: bool = False,
         hidden: bool = False,
         file_only: bool = False,
+        awaits_data: bool = False,
     ) -> None:
         """``check`` gives the reason why a value is refused, or None.
 
         ``no_effect``: why the option is accepted for good without doing anything; ``awaits``: the part of the system,
         not built yet, that will read it. ``sensitive``: never to be logged. ``hidden``: CONFIG GET gives it only by its
-        full name. ``file_only``: a directive of files and command lines that CONFIG does not know.
+        full name. ``file_only``: a directive of files and command lines that CONFIG does not know. ``awaits_data``: it
+        stays as it is while data are being loaded.
         """
         self.kind = kind
         self.default = default
@@ -67,6 +69,7 @@ class Option(Generic[T]):
         self.sensitive = sensitive
         self.hidden = hidden
         self.file_only = file_only
+        self.awaits_data = awaits_data
         self.attribute = ""
         self.name = ""
         self.group = ""
@@ -222,6 +225,11 @@ class Table:
                 raise _set_failed(name, bad.reason) from None
         changed = dict.fromkeys(self.names[name] for name in chosen)
         return tuple(option.name for option in changed if self.__dict__[option.attribute] != before[option.attribute])
+
+    def await_data(self, names: Iterable[bytes]) -> bool:
+        """Whether any of these stays as it is while data are being loaded."""
+        options = (self.names.get(to_text(name).lower()) for name in names)
+        return any(option is not None and option.awaits_data for option in options)
 
     def _choose(self, pairs: Sequence[tuple[bytes, bytes]], local: bool) -> dict[str, str]:
         """Names, lower case, and their texts. All names are looked at before any value, as in Redis."""

@@ -17,7 +17,7 @@ from ..commands.flags import Flags
 from ..commands.protection import refusal_of
 from ..commands.session import Session
 from ..commands.spec import Command
-from ..errors import ReplyError
+from ..errors import Loading, ReplyError
 from ..resp.replies import QUEUED
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def loaded(engine: Engine, session: Session, command: Command, words: list[bytes
     """While the data set is loading there is nothing true to answer."""
     if not engine.loading or command.flags & Flags.LOADING:
         return None
-    return ReplyError("LOADING Redis is loading the dataset in memory")
+    return Loading()
 
 
 def not_busy(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:

@@ -111,6 +111,10 @@ def test_loading_is_told_with_its_progress(kv: EngineClient) -> None:
         kv("GET", "a")
     with refused("LOADING Redis is loading the dataset in memory"):
         kv("SAVE")
+    for words in (["appendonly", "yes"], ["maxmemory", "x", "REPL-diskless-load", "swapdb"], ["dir", "/", "nosuch", 1]):
+        with refused("LOADING Redis is loading the dataset in memory"):
+            kv("CONFIG", "SET", *words)
+    assert kv("CONFIG", "SET", "maxmemory", "100mb") == "OK"
     fields = info(kv)
     assert {name: fields[name] for name in fields if name.startswith("loading")} == {
         "loading": "1",

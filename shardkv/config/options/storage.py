@@ -28,6 +28,7 @@ class Snapshots(Table, title="snapshotting"):
         "",
         "The folder of all files of this node. Empty: the one it was started in.",
         mutable=PROTECTED,
+        awaits_data=True,
     )
     save = Option(
         SaveRules(),
@@ -62,7 +63,7 @@ class Snapshots(Table, title="snapshotting"):
 class AppendOnly(Table, title="append only file"):
     """The log of writes."""
 
-    appendonly = Option(Flag(), False, "Whether every write is logged to a file.")
+    appendonly = Option(Flag(), False, "Whether every write is logged to a file.", awaits_data=True)
     appendfilename = Option(
         Text(kept=True),
         "appendonly.aof",

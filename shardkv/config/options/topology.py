@@ -105,6 +105,7 @@ class Replication(Table, title="replication"):
         Choice("disabled", "on-empty-db", "swapdb"),
         "disabled",
         "Whether a replica loads a snapshot as it arrives.",
+        awaits_data=True,
     )
     propagation_error_behavior = Option(
         Choice("ignore", "panic", "panic-on-replicas"),
