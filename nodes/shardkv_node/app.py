@@ -238,11 +238,11 @@ class Node:
             self.cluster.open()
         self.engine.begin(clock.unix_ms())
         self.engine.snapshots.last_save = self.world.started // 1000
+        self._show_who_this_is()
         if config.appendonly:
             self.append_only.open()
         else:
             self.snapshots.open()
-        self._show_who_this_is()
         self._title.show()
         self._standing.take()
         self._crashes.watch()

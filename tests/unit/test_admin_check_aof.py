@@ -134,4 +134,5 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
     base.unlink()
     assert _check(manifest).output == f"Error: {base}: No such file or directory\n"
     manifest.write_text("nonsense\n")
-    assert _check(manifest).output == f"Error: {manifest} is no manifest: line 1: it is not made of pairs of words\n"
+    told = "line 1: Invalid AOF manifest file format, it is not made of pairs of words"
+    assert _check(manifest).output == f"Error: {manifest} is no manifest: {told}\n"

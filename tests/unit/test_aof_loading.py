@@ -167,7 +167,7 @@ def test_a_manifest_that_makes_no_sense_is_refused_with_its_line(tmp_path: Path)
     log = Log(tmp_path, SET_A, SET_B)
     manifest = log.folder / f"{NAME}.manifest"
     manifest.write_text(manifest.read_text().replace("type i", "type x"))
-    assert "cannot be understood: line 2: there are no files of type x" in _refused(log)
+    assert "cannot be understood: line 2: Unknown AOF file type x" in _refused(log)
 
 
 def test_a_snapshot_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:

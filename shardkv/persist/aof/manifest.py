@@ -119,18 +119,17 @@ def parse(text: str, name: str) -> Manifest:
     for number, part in _parts(text):
         if part.kind == BASE:
             if base is not None:
-                raise ManifestFault(f"line {number}: there is a second base file")
+                raise ManifestFault(f"line {number}: Found duplicate base file information")
             base = part
         elif part.kind == HISTORY:
             history.append(part)
         else:
             if increments and part.sequence <= increments[-1].sequence:
-                raise ManifestFault(
-                    f"line {number}: sequence {part.sequence} does not follow {increments[-1].sequence}"
-                )
+                told = f"{part.sequence} does not follow {increments[-1].sequence}"
+                raise ManifestFault(f"line {number}: Found a non-monotonic sequence number: {told}")
             increments.append(part)
     if base is None and not increments and not history:
-        raise ManifestFault("it is empty")
+        raise ManifestFault("Found an empty AOF manifest")
     _refuse_young_history(history, increments)
     return Manifest(
         name,
@@ -157,7 +156,7 @@ def _parts(text: str) -> Iterator[tuple[int, Part]]:
     if not text:
         return
     if not text.endswith("\n"):
-        raise ManifestFault(f"line {text.count(chr(10)) + 1}: it does not end")
+        raise ManifestFault(f"line {text.count(chr(10)) + 1}: Invalid AOF manifest file format, it does not end")
     for number, line in enumerate(text[:-1].split("\n"), start=1):
         if not line.startswith("#"):
             yield number, _part(line, number)
@@ -165,20 +164,22 @@ def _parts(text: str) -> Iterator[tuple[int, Part]]:
 
 def _part(line: str, number: int) -> Part:
     if len(line) >= LINE_MAX:
-        raise ManifestFault(f"line {number}: it is too long")
+        raise ManifestFault(f"line {number}: The AOF manifest file contains too long line")
     words = split_words(line)
     if not words or len(words) % 2:
-        raise ManifestFault(f"line {number}: it is not made of pairs of words")
+        raise ManifestFault(f"line {number}: Invalid AOF manifest file format, it is not made of pairs of words")
     if len({word.lower() for word in words[::2]}) * 2 != len(words):
-        raise ManifestFault(f"line {number}: it says the same thing twice")
+        raise ManifestFault(f"line {number}: Invalid AOF manifest file format, it says the same thing twice")
     said = {key.lower(): value for key, value in zip(words[::2], words[1::2], strict=True)}
     name, sequence, kind = said.get("file", ""), said.get("seq", ""), said.get("type", "")
     if not name or not sequence.isascii() or not sequence.isdigit() or int(sequence) < 1 or not kind:
-        raise ManifestFault(f"line {number}: it does not give a file, its sequence and its type")
+        raise ManifestFault(
+            f"line {number}: Invalid AOF manifest file format, it does not give a file, its sequence and its type"
+        )
     if "/" in name:
-        raise ManifestFault(f"line {number}: a file can't be a path, just a filename")
+        raise ManifestFault(f"line {number}: File can't be a path, just a filename")
     if kind not in (BASE, INCREMENT, HISTORY):
-        raise ManifestFault(f"line {number}: there are no files of type {kind}")
+        raise ManifestFault(f"line {number}: Unknown AOF file type {kind}")
     return Part(name, int(sequence), kind)
 
 
