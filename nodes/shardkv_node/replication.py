@@ -92,8 +92,11 @@ class ReplicationManager:
         address = self._replication.address or self._engine.config.replicaof
         known = len(replication_id) == 40 and offset is not None
         if known and offset is not None:
-            expired = self._engine.snapshots.expired_keys
-            self._replication.restore(replication_id.decode("ascii", "replace"), offset, expired=expired)
+            name = replication_id.decode("ascii", "replace")
+            left_out, self._snapshots.left_out = self._snapshots.left_out, []
+            self._replication.restore(
+                name, offset, left_out, complete=len(left_out) == self._engine.snapshots.expired_keys
+            )
         if address is not None:
             self._replication.follow(*address)
             if known and self._replication.feed_in is not None and selected < self._engine.config.databases:

@@ -63,6 +63,7 @@ class Snapshots:
         self.replication_remarks: Callable[[], Remarks] = nothing_to_add
         """What a snapshot says of the replication history it belongs to (``repl-id`` ...)."""
         self.remarks: dict[bytes, bytes] = {}  #: of the file that was loaded last
+        self.left_out: list[tuple[int, bytes]] = []  #: the keys of it whose time was over (``RdbLoader.left_out``)
         self._file: BinaryIO | None = None
 
     # ---- saving
@@ -231,7 +232,10 @@ class Snapshots:
         engine, config, progress = self._engine, self._config, self._engine.progress
         assert progress is not None
         find = database_finder(config.databases, engine.databases.open)
-        loader = RdbLoader(config, find, clock.unix_ms(), size=progress.total)
+        # Replicas may go on where the snapshot was taken if they are told what is left out of it, as far as the
+        # backlog has room for that.
+        remembered = config.repl_backlog_size
+        loader = RdbLoader(config, find, clock.unix_ms(), size=progress.total, remembered_max=remembered)
         keys = 0
         step = min(STEP_BYTES, config.loading_process_events_interval_bytes)
         for offset in load_steps(file, loader, self.path, step):
@@ -279,6 +283,7 @@ class Snapshots:
         state.loaded_keys, state.expired_keys = loader.keys, loader.expired
         state.settled = self._engine.databases.changes
         self.remarks = remarks
+        self.left_out = loader.left_out
         version = remarks.get(b"redis-ver", b"?").decode("utf-8", "backslashreplace")
         self._log("notice", f"Loading RDB produced by version {version}")
         if (made := number(remarks.get(b"ctime"))) is not None:

@@ -10,6 +10,7 @@ empty.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..commands.session import Session
@@ -259,20 +260,26 @@ class Replication:
         self.history.keep(self._config.repl_backlog_size)
         self.failover.succeeded()
 
-    def restore(self, replication_id: str, offset: int, *, expired: int) -> None:
+    def restore(
+        self, replication_id: str, offset: int, left_out: Sequence[tuple[int, bytes]], *, complete: bool
+    ) -> None:
         """The data that were loaded belong to a history at this offset. A replica goes on there; a primary lets its
-        replicas go on there, under a name of its own, unless it has left ``expired`` keys out, of which they know
-        nothing."""
+        replicas go on there, under a name of its own, and with the deletion of those keys, by database, that had
+        expired meanwhile: unless these are not all there were (``complete``)."""
         history = self.history
         history.offset = offset
         if self.address is not None or self._config.replicaof is not None:
             history.id = replication_id
             history.known = True
-        elif not expired:
+        elif complete:
             history.id2, history.second_offset = replication_id, offset + 1
             history.keep(self._config.repl_backlog_size)
             self.primary.empty_since = self._engine.now
             self.listen()
+            verb = b"UNLINK" if self._config.lazyfree_lazy_expire else b"DEL"
+            for index, key in left_out:
+                self.feed(self._engine.databases.open(index), [verb, key])
+            self.flush()
 
     def replacing(self) -> None:
         """All data are about to be replaced: this node's replicas have to begin anew, too."""

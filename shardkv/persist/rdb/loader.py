@@ -30,8 +30,9 @@ class RdbLoader:
     """Feeds a file into databases that are empty. ``now``: Unix milliseconds.
 
     ``database`` gives the one with a number, and raises LookupError where there is none. Keys whose time has passed are
-    left out unless ``keep_expired``: a replica keeps them, for its primary decides. Raises RdbFault; what was loaded
-    before it stays, and is the caller's to drop.
+    left out unless ``keep_expired``: a replica keeps them, for its primary decides. Their names are remembered while
+    they take no more than ``remembered_max`` bytes. Raises RdbFault; what was loaded before it stays, and is the
+    caller's to drop.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class RdbLoader:
         *,
         keep_expired: bool = False,
         size: int | None = None,
+        remembered_max: int = 0,
     ) -> None:
         self.reader = RdbReader(config, size, keep=config.rdbchecksum)
         self._database = database
@@ -51,6 +53,8 @@ class RdbLoader:
         self._keep_expired = keep_expired
         self.keys = 0  #: loaded
         self.expired = 0  #: left out
+        self.left_out: list[tuple[int, bytes]] = []  #: these, with their databases; none if they are too many
+        self._room = remembered_max
         self.remarks: dict[bytes, bytes] = {}
         self.libraries: list[bytes] = []  #: sources of functions
         self.opened: Opened | None = None
@@ -90,7 +94,7 @@ class RdbLoader:
                 database = None
                 continue
             if expires_at is not None and expires_at < now and not self._keep_expired:
-                self.expired += 1
+                self._leave_out(key)
                 continue
             if database is None:
                 database = self._begin_database()
@@ -119,6 +123,14 @@ class RdbLoader:
                 if first is not None:
                     database.hash_times.set(key, first)
         self._book(booked)
+
+    def _leave_out(self, key: bytes) -> None:
+        self.expired += 1
+        self._room -= len(key)
+        if self._room >= 0:
+            self.left_out.append((self._begin_database().index, key))
+        else:
+            self.left_out.clear()
 
     def _begin_database(self) -> Database:
         """The database that keys go to: the first one, if none was named."""
