@@ -306,13 +306,17 @@ class SlotJobs:
     # ---- the target
 
     def begin_import(self, session: Session, name: str, source: str, slots: int) -> None:
-        """A node wants to give slots. Raises ReplyError."""
+        """A node wants to give slots. If they are on their way from it already, it has given that up, and the end of
+        the former connection is still to be noticed here. Raises ReplyError."""
         view = self._node.machine.view
         giver = view.nodes.get(source)
         if view.me.is_replica or giver is None or slots & ~giver.slots:
             raise ReplyError("ERR the slots are not the sender's, or this node can't take them")
-        if any(job.slots & slots for job in self.jobs if not job.over):
+        former = [job for job in self.jobs if job.slots & slots and (not job.over or job.session is not None)]
+        if any(not job.over and (job.operation, job.source) != ("IMPORT", source) for job in former):
             raise ReplyError("ERR these slots are on their way already")
+        for job in former:
+            self._clear_away(job, "The source began anew")
         self._engine.databases.drop_slots(slots_of(slots))  # what an attempt before has left
         self._node.finish_dropping(slots_of(slots))
         job = self._job("IMPORT", slots, source, view.myself, "receiving-snapshot", name)
@@ -338,12 +342,15 @@ class SlotJobs:
         """Imports whose connection has ended leave nothing behind; called now and then."""
         for job in self.jobs:
             if job.operation == "IMPORT" and job.session is not None and (job.session.closed or job.over):
-                if not job.over:
-                    self._fail(job, "The source closed the connection")
-                if job.state != "success":
-                    self._engine.databases.drop_slots(slots_of(job.slots & ~self._node.machine.view.me.slots))
-                job.session = None
+                self._clear_away(job, "The source closed the connection")
         self._listen()
+
+    def _clear_away(self, job: SlotJob, reason: str) -> None:
+        """End an import, for this reason if it goes on; what has come of slots that are not this node's goes."""
+        self._fail(job, reason)
+        if job.state != "success":
+            self._engine.databases.drop_slots(slots_of(job.slots & ~self._node.machine.view.me.slots))
+        job.session = None
 
 
 class _Target:
