@@ -170,5 +170,5 @@ def client_unblock(ctx: Context, words: list[bytes]) -> int:
     if session is None or session.blocked is None:
         return 0
     error = ReplyError("UNBLOCKED client unblocked via CLIENT UNBLOCK")
-    ctx.host.unblock(session, error if way == b"ERROR" else session.blocked.on_timeout)
+    ctx.host.waiting.end(session, error if way == b"ERROR" else session.blocked.on_timeout)
     return 1

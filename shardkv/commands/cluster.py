@@ -54,7 +54,7 @@ def lasting(ctx: Context, reply: Reply) -> Reply:
 
     def told() -> None:
         if session.blocked is blocked is not None:
-            ctx.host.unblock(session, reply)
+            ctx.host.waiting.end(session, reply)
 
     port.when_lasting(told)
     return pending

@@ -281,5 +281,5 @@ class Context:
             since=self.now,
             **more,
         )
-        self.host.block(self.session, blocked)
+        self.host.waiting.add(self.session, blocked)
         return NO_REPLY

@@ -95,7 +95,7 @@ def announce(host: Host, db: Database, name: bytes, held: HashValue, gone: Seque
         host.attend(db, name, "hexpired")
         if emptied:
             host.attend(db, name, "del")
-    host.also_propagate(db, [b"HDEL", name, *gone])
+    host.propagation.add(db, [b"HDEL", name, *gone])
 
 
 def note_expiry(db: Database, name: bytes, held: HashValue) -> None:

@@ -333,6 +333,36 @@ class ExpiringPort(Protocol):
         """A client of a writable replica has given a key a time."""
 
 
+class PropagationPort(Protocol):
+    """What goes out with what the running request becomes, before it."""
+
+    def add(self, database: Database, words: list[bytes]) -> None:
+        """To the log and the replicas."""
+
+    def add_message(self, database: Database, words: list[bytes]) -> None:
+        """What changes no data: it goes to replicas only."""
+
+
+class WaitingPort(Protocol):
+    """Clients that wait."""
+
+    def add(self, session: Session, blocked: Blocked) -> None:
+        """Let a client wait."""
+
+    def end(self, session: Session, reply: Any) -> None:
+        """End a wait with a reply; what the client sent meanwhile is carried out next."""
+
+
+class LeavingPort(Protocol):
+    """Keys on their way to another node."""
+
+    def begin(self, database: Database, keys: Sequence[bytes]) -> None:
+        """These keys set out: writes to them wait."""
+
+    def end(self, database: Database, keys: Sequence[bytes]) -> None:
+        """They have arrived there, or not: the writes go on."""
+
+
 class TransactionsPort(Protocol):
     """What EXEC runs, and the watches that decide."""
 
@@ -520,6 +550,18 @@ class Host(Protocol):
         """How much of the memory clients may take."""
 
     @property
+    def propagation(self) -> PropagationPort:
+        """What goes to the log and the replicas."""
+
+    @property
+    def waiting(self) -> WaitingPort:
+        """Who waits for what."""
+
+    @property
+    def leaving(self) -> LeavingPort:
+        """Keys on their way to another node."""
+
+    @property
     def messages(self) -> MessagePort:
         """Channels, their subscribers, and the caches of clients."""
 
@@ -534,27 +576,6 @@ class Host(Protocol):
 
     def awaken(self, database: Database, key: bytes) -> None:
         """Have those who wait for a key look again, though it was not changed as watchers and caches see it."""
-
-    def propagate(self, database: Database, words: list[bytes]) -> None:
-        """Feed a command to the log and the replicas at once."""
-
-    def also_propagate(self, database: Database, words: list[bytes]) -> None:
-        """Let this go out with what the running request becomes, before it."""
-
-    def propagate_message(self, database: Database, words: list[bytes]) -> None:
-        """The same for what changes no data: it goes to replicas only."""
-
-    def block(self, session: Session, blocked: Blocked) -> None:
-        """Let a client wait."""
-
-    def unblock(self, session: Session, reply: Any) -> None:
-        """End a wait with a reply."""
-
-    def set_out(self, database: Database, keys: Sequence[bytes]) -> None:
-        """These keys are on their way to another node: writes to them wait."""
-
-    def landed(self, database: Database, keys: Sequence[bytes]) -> None:
-        """They have arrived there, or not: the writes go on."""
 
     def apart(self, database: Database, words: list[bytes], body: Callable[[Context], Any]) -> Any:
         """Run something that no client has just asked for, with all consequences; its result, or a ReplyError."""

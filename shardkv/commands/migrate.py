@@ -193,12 +193,12 @@ def _send_off(ctx: Context, shipment: Shipment, wish: _Wish) -> Reply:
             # That the slot is open must be on disk, for without the mark the keys would seem never to have been.
             port.when_lasting(lambda: landed(outcome))
             return
-        ctx.host.landed(db, shipment.keys)
+        ctx.host.leaving.end(db, shipment.keys)
         answer = ctx.host.apart(db, words, lambda ctx: _settle(ctx, shipment, wish, outcome))
         if session.blocked is blocked and blocked is not None:
-            ctx.host.unblock(session, answer)
+            ctx.host.waiting.end(session, answer)
 
-    ctx.host.set_out(db, shipment.keys)
+    ctx.host.leaving.begin(db, shipment.keys)
     ctx.host.world.ship(shipment, landed)
     return reply
 

@@ -160,7 +160,7 @@ def _publish(ctx: Context, channel: bytes, message: bytes, *, sharded: bool) -> 
     if ctx.host.cluster is not None:
         ctx.host.cluster.order(SendPublish(channel, message, sharded))
     else:
-        ctx.host.propagate_message(ctx.db, ctx.words)
+        ctx.host.propagation.add_message(ctx.db, ctx.words)
     return count
 
 

@@ -86,4 +86,4 @@ class Acknowledgements:
             blocked.on_timeout = reply
             if enough:
                 del self._waits[session]
-                self._engine.unblock(session, reply)
+                self._engine.waiting.end(session, reply)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..commands.session import Blocked, Session
 from ..errors import ReplyError
+from ..resp.encoder import respond
 from ..resp.replies import NO_REPLY
 
 if TYPE_CHECKING:
@@ -76,6 +77,32 @@ class Waiting:
         session.refresh()
         self._engine.refresh_calm()
 
+    def end(self, session: Session, reply: Any) -> None:
+        """End a wait with a reply; what the client sent meanwhile is carried out next."""
+        engine = self._engine
+        blocked = session.blocked
+        self.remove(session)
+        if blocked is not None and isinstance(reply, ReplyError):
+            blocked.command.stats.failed += 1
+            engine.stats.error(reply.code)
+        if reply is not NO_REPLY and not session.reply_off:
+            before = len(session.out)
+            respond(session.out, reply, session.resp3)
+            if blocked is not None:
+                size = sum(map(len, session.out[before:]))
+                engine.observer.answered(session, blocked.words, reply, size)
+                if engine.slot_counts is not None:
+                    engine.slot_counts.answered(blocked, size)
+        engine.world.wake(session)
+
+    def end_all(self, reply: ReplyError) -> None:
+        """The node has changed so much that no wait makes sense any more: the clients are told, and their connections
+        closed."""
+        for session in list(self._sessions):
+            self.end(session, reply)
+            session.close_after_reply = True
+            session.refresh()
+
     def touched(self, database: Database, key: bytes) -> None:
         """A key was changed: whoever waits for it is tried when the running command has ended."""
         place = (database.index, key)
@@ -126,7 +153,7 @@ class Waiting:
             seconds = engine.stopwatch() - started
             engine.observer.held_up("command-unblocking", seconds)
             engine.observer.note_slow(session, blocked.command, blocked.words, seconds)
-            engine.unblock(session, reply)
+            self.end(session, reply)
             engine.messages.remember_read(session, blocked.command, blocked.words)
         else:
             ctx.dirty = 0
@@ -138,14 +165,14 @@ class Waiting:
         """End the waits whose time is over."""
         while (deadline := self.deadline) is not None and deadline <= now:
             _, _, session, blocked = heappop(self._deadlines)
-            self._engine.unblock(session, blocked.on_timeout)
+            self.end(session, blocked.on_timeout)
 
     def refuse(self, why: Callable[[Session, Blocked], ReplyError | None]) -> None:
         """End the waits for keys for which there is a reason to."""
         for session, blocked in list(self._sessions.items()):
             refusal = why(session, blocked) if blocked.keys else None
             if refusal is not None:
-                self._engine.unblock(session, refusal)
+                self.end(session, refusal)
 
     def cancel(self, session: Session, *, error: bool) -> bool:
         """CLIENT UNBLOCK: end a wait as by its timeout, or with an error. False if the session does not wait."""
@@ -153,7 +180,7 @@ class Waiting:
         if blocked is None:
             return False
         reply = ReplyError("UNBLOCKED client unblocked via CLIENT UNBLOCK") if error else blocked.on_timeout
-        self._engine.unblock(session, reply)
+        self.end(session, reply)
         return True
 
 

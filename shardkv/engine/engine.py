@@ -12,12 +12,12 @@ set anew whenever one of the things that they summarise changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
 from ..commands.host import ClusterPort, World
-from ..commands.session import Blocked, Session
+from ..commands.session import Session
 from ..commands.spec import TABLE, Command
 from ..errors import ReplyError
 from ..keyspace.database import Database
@@ -34,17 +34,17 @@ from .blocking import Waiting
 from .client_limits import ClientLimits
 from .databases import Databases
 from .expiring import Expiring
-from .gates import POSTPONED, Gate, gates_of
+from .gates import Gate, gates_of
 from .leaving import Leaving
 from .memory_limit import MemoryLimit
 from .messages import Messages
 from .names import Names, miscounted
 from .observer import EXACT_SECONDS, Observer
-from .pausing import Pause, Reason, may_write
+from .pausing import POSTPONED, Pause, Reason
 from .propagation import Propagation, Sink
 from .replica_reads import ReplicaReads
 from .replication import Replication
-from .routing import redirect, waiting_refusal
+from .routing import Routes, waiting_refusal
 from .scripts import Scripts
 from .shortway import ShortWay
 from .slot_counts import SlotCounts
@@ -96,6 +96,7 @@ class Engine:
         self.transactions = Transactions(self)
         self.limits = ClientLimits(config, world, self.stats, self.sessions)
         self.leaving = Leaving(self)
+        self.routes = Routes(self)
         self.lease = 1 << 62  #: until when this node may serve without asking the cluster (Unix milliseconds)
         self.routing = False  #: keys may have to be served elsewhere, or later
         self.messages = Messages(self)
@@ -285,9 +286,9 @@ class Engine:
             return self._reject(session, command, miscounted(command))
         if session.plain and self.calm:
             if self.routing and command.keys:
-                refusal = self.route_keys(session, command, words)
-                if refusal is not None:
-                    return self.turn_away(session, command, words, refusal)
+                answer = self.routes.admit(session, command, words)
+                if answer is not None:
+                    return self._reject(session, command, answer) if isinstance(answer, ReplyError) else answer
         else:
             for gate in self._gates[command.name]:
                 answer = gate(self, session, command, words)
@@ -394,30 +395,6 @@ class Engine:
         if self.sinks:
             ctx.session.written = self.replication.history.offset
 
-    def propagate(self, database: Database, words: list[bytes]) -> None:
-        """Feed a command to the log and the replicas at once: nothing else belongs to it."""
-        for sink in self.sinks:
-            sink(database, words)
-
-    def propagate_run(self, database: Database, requests: list[list[bytes]]) -> None:
-        """The same for several, each of which stands for itself."""
-        in_one_go = self.propagation.in_one_go
-        for sink in self.sinks:
-            take_all = in_one_go.get(sink)
-            if take_all is not None:
-                take_all(database, requests)
-            else:
-                for words in requests:
-                    sink(database, words)
-
-    def also_propagate(self, database: Database, words: list[bytes]) -> None:
-        """Let this go out with what the running request becomes, before it."""
-        self.propagation.add(database, words)
-
-    def propagate_message(self, database: Database, words: list[bytes]) -> None:
-        """The same for what changes no data: it goes to replicas only."""
-        self.propagation.add_message(database, words)
-
     def _reject(self, session: Session, command: Command | None, error: ReplyError) -> ReplyError:
         """Answer a request that does not run. A transaction that is being queued is spoilt."""
         if command is not None:
@@ -436,53 +413,6 @@ class Engine:
         return error
 
     # ---- cluster
-
-    def route_keys(self, session: Session, command: Command, words: list[bytes]) -> Any:
-        """None if all keys are served here, the redirection, or POSTPONED for a write to keys on their way to another
-        node. EXEC is asked for all that it would run."""
-        keys = self._keys_of(session, command, words)
-        if not keys:
-            return None
-        slot = key_slot(keys[0])
-        if self.served[slot] and not session.asking:
-            if self.cluster is not None:
-                for key in keys:
-                    if key_slot(key) != slot:
-                        return ReplyError("CROSSSLOT Keys in request don't hash to the same slot")
-                return None
-            if not self.leaving:
-                return None
-        refusal = None if self.cluster is None else redirect(self, session, command, keys, words)
-        if refusal is not None or not self.leaving or (session.queue is not None and command.name != "exec"):
-            return refusal
-        return POSTPONED if may_write(session, command) and self.leaving.touched_by(session, keys) else None
-
-    @staticmethod
-    def _keys_of(session: Session, command: Command, words: list[bytes]) -> list[bytes]:
-        if command.name == "exec":
-            return [
-                request[position]
-                for queued, request in session.queue or ()
-                for position in queued.key_positions(request)
-            ]
-        return [words[position] for position in command.key_positions(words)]
-
-    def turn_away(self, session: Session, command: Command, words: list[bytes], refusal: Any) -> Any:
-        """What ``route_keys`` says, as the answer to a request: an error, or POSTPONED when it is held back."""
-        if refusal is POSTPONED:
-            self.leaving.hold(session, words)
-            return POSTPONED
-        return self._reject(session, command, refusal)
-
-    def set_out(self, database: Database, keys: Sequence[bytes]) -> None:
-        """These keys are on their way to another node: writes to them wait."""
-        self.leaving.begin(database.index, keys)
-        self.refresh_calm()
-
-    def landed(self, database: Database, keys: Sequence[bytes]) -> None:
-        """They have arrived there, or not: the writes go on."""
-        self.leaving.end(database.index, keys)
-        self.refresh_calm()
 
     def apart(self, database: Database, words: list[bytes], body: Callable[[Context], Any]) -> Any:
         """Run something that no client has just asked for, with all consequences; its result, or a ReplyError."""
@@ -570,27 +500,6 @@ class Engine:
 
     # ---- waiting
 
-    def block(self, session: Session, blocked: Blocked) -> None:
-        """Let a client wait."""
-        self.waiting.add(session, blocked)
-
-    def unblock(self, session: Session, reply: Any) -> None:
-        """End a wait with a reply; what the client sent meanwhile is carried out next."""
-        blocked = session.blocked
-        self.waiting.remove(session)
-        if blocked is not None and isinstance(reply, ReplyError):
-            blocked.command.stats.failed += 1
-            self.stats.error(reply.code)
-        if reply is not NO_REPLY and not session.reply_off:
-            before = len(session.out)
-            respond(session.out, reply, session.resp3)
-            if blocked is not None:
-                size = sum(map(len, session.out[before:]))
-                self.observer.answered(session, blocked.words, reply, size)
-                if self.slot_counts is not None:
-                    self.slot_counts.answered(blocked, size)
-        self.world.wake(session)
-
     def resume(self, session: Session, most: int = 1 << 30) -> None:
         """Go on with at most ``most`` requests of a session that waited."""
         waiting = session.waiting
@@ -603,15 +512,6 @@ class Engine:
         """Nobody has anything left to go on with: tell clients that cache in broadcast mode what was changed. That may
         wake some."""
         self.messages.end_round()
-
-    def unblock_all(self, reply: ReplyError) -> None:
-        """The node has changed so much that no wait makes sense any more: the clients are told, and their connections
-        closed."""
-        for session in list(self.sessions.values()):
-            if session.blocked is not None:
-                self.unblock(session, reply)
-                session.close_after_reply = True
-                session.refresh()
 
     def pause(self, until: int, writes_only: bool, reason: Reason = Reason.CLIENT) -> None:
         """Hold commands back until ``until``; a longer or stricter pause that is on stays."""

@@ -126,7 +126,7 @@ class PrimaryFeed:
                     shortcut.stats.calls += 1
                     stats.commands += 1
                     if sinks and db.dirty != dirty:
-                        engine.propagate(db, words)
+                        engine.propagation.send(db, words)
                     dirty = db.dirty
                     continue
             answer = engine.answer(session, words)

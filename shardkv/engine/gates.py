@@ -19,14 +19,13 @@ from ..commands.session import Session
 from ..commands.spec import Command
 from ..errors import Loading, ReplyError
 from ..resp.replies import QUEUED
+from .pausing import POSTPONED
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 Gate: TypeAlias = Callable[["Engine", Session, Command, list[bytes]], Any]
 
-#: The answer of a gate that holds a request back: it is tried again later.
-POSTPONED: Final = object()
 OUT_OF_MEMORY: Final = ReplyError("OOM command not allowed when used memory > 'maxmemory'.")
 
 
@@ -60,10 +59,7 @@ def routed(engine: Engine, session: Session, command: Command, words: list[bytes
     """MOVED, ASK, CROSSSLOT, CLUSTERDOWN: the keys have to be served here."""
     if not engine.routing or session.is_primary:
         return None
-    refusal = engine.route_keys(session, command, words)
-    if refusal is POSTPONED:
-        engine.leaving.hold(session, words)
-    return refusal
+    return engine.routes.admit(session, command, words)
 
 
 def affordable(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:

@@ -14,6 +14,7 @@ from ..commands.session import Session
 from ..keyspace.slots import SLOT_COUNT, key_slot
 
 if TYPE_CHECKING:
+    from ..keyspace.database import Database
     from .engine import Engine
 
 
@@ -40,18 +41,19 @@ class Leaving:
         for slot in (*self._slots, *self._shut):
             self._engine.served[slot] = 0
 
-    def begin(self, database: int, keys: Sequence[bytes]) -> None:
-        """These keys set out."""
+    def begin(self, database: Database, keys: Sequence[bytes]) -> None:
+        """These keys are on their way to another node: writes to them wait."""
         for key in keys:
-            place, slot = (database, key), key_slot(key)
+            place, slot = (database.index, key), key_slot(key)
             self._keys[place] = self._keys.get(place, 0) + 1
             self._slots[slot] = self._slots.get(slot, 0) + 1
             self._engine.served[slot] = 0
+        self._engine.refresh_calm()
 
-    def end(self, database: int, keys: Sequence[bytes]) -> None:
-        """They have arrived, or not: who waited goes on."""
+    def end(self, database: Database, keys: Sequence[bytes]) -> None:
+        """They have arrived there, or not: the writes go on."""
         for key in keys:
-            place, slot = (database, key), key_slot(key)
+            place, slot = (database.index, key), key_slot(key)
             self._keys[place] -= 1
             if not self._keys[place]:
                 del self._keys[place]
@@ -59,6 +61,7 @@ class Leaving:
             if not self._slots[slot]:
                 del self._slots[slot]
                 self._engine.served[slot] = self._routed[slot]
+        self._engine.refresh_calm()
         self._release()
 
     def shut(self, slots: Sequence[int]) -> None:

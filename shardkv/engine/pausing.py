@@ -12,6 +12,8 @@ from ..commands.flags import Flags
 from ..commands.session import Session
 from ..commands.spec import Command
 
+#: The answer to a request that is held back: it is tried again later.
+POSTPONED: Final = object()
 #: Later than any pause ends by itself, in Unix milliseconds.
 FOREVER: Final = 2**62
 

@@ -45,6 +45,21 @@ class Propagation:
         #: number of the database, words, who gets it
         self.pending: list[tuple[int, list[bytes], int]] = []
 
+    def send(self, database: Database, words: list[bytes]) -> None:
+        """Feed a command to the log and the replicas at once: nothing else belongs to it."""
+        for sink in self.sinks:
+            sink(database, words)
+
+    def send_run(self, database: Database, requests: list[list[bytes]]) -> None:
+        """The same for several, each of which stands for itself."""
+        for sink in self.sinks:
+            take_all = self.in_one_go.get(sink)
+            if take_all is not None:
+                take_all(database, requests)
+            else:
+                for words in requests:
+                    sink(database, words)
+
     def add(self, database: Database, words: list[bytes]) -> None:
         """One more thing that the running request brings about."""
         if self.sinks and self.audience:

@@ -200,7 +200,7 @@ class Replication:
         self.address = (host, port)
         self._remember(self.address)
         self.listen()
-        engine.unblock_all(_FORCED)
+        engine.waiting.end_all(_FORCED)
         self.acks.forget_all()
         if self.feed_in is None:
             self.feed_in = PrimaryFeed(engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..cluster.routing import Asker, refuse_waiting, route
 from ..commands.flags import Flags
@@ -11,32 +11,78 @@ from ..commands.session import Blocked, Session
 from ..commands.spec import Command
 from ..errors import ReplyError
 from ..keyspace.slots import key_slot
+from .pausing import POSTPONED, may_write
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 
-def redirect(
-    engine: Engine, session: Session, command: Command, keys: list[bytes], words: Sequence[bytes] = ()
-) -> ReplyError | None:
-    """The full decision for keys whose slot the served table does not settle."""
-    assert engine.cluster is not None
-    machine = engine.cluster.machine
-    database = session.db
+class Routes:
+    """Whether a request is served here."""
 
-    def missing(key: bytes) -> bool:
-        return database.get(key) is None or database.expired(key, key_slot(key))
+    __slots__ = ("_engine",)
 
-    asker = Asker(
-        write=_writes(session, command),
-        readonly=session.readonly,
-        asking=session.asking or bool(command.flags & Flags.ASKING),
-        migrate=command.name == "migrate",
-        across=command.name == "move" or (command.name == "copy" and any(word.upper() == b"DB" for word in words[3:])),
-        shard_channels=command.name in ("ssubscribe", "sunsubscribe", "spublish"),
-        tls=session.secure,
-    )
-    return route(machine.view, machine.settings, [key_slot(key) for key in keys], keys, asker, missing)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def admit(self, session: Session, command: Command, words: list[bytes]) -> Any:
+        """``refusal`` for a request that is about to run: one that is postponed is held back."""
+        refusal = self.refusal(session, command, words)
+        if refusal is POSTPONED:
+            self._engine.leaving.hold(session, words)
+        return refusal
+
+    def refusal(self, session: Session, command: Command, words: list[bytes]) -> Any:
+        """None if all keys are served here, the redirection, or POSTPONED for a write to keys on their way to another
+        node. EXEC is asked for all that it would run."""
+        keys = _keys_of(session, command, words)
+        if not keys:
+            return None
+        engine = self._engine
+        slot = key_slot(keys[0])
+        if engine.served[slot] and not session.asking:
+            if engine.cluster is not None:
+                for key in keys:
+                    if key_slot(key) != slot:
+                        return ReplyError("CROSSSLOT Keys in request don't hash to the same slot")
+                return None
+            if not engine.leaving:
+                return None
+        refusal = None if engine.cluster is None else self._redirect(session, command, keys, words)
+        if refusal is not None or not engine.leaving or (session.queue is not None and command.name != "exec"):
+            return refusal
+        return POSTPONED if may_write(session, command) and engine.leaving.touched_by(session, keys) else None
+
+    def _redirect(
+        self, session: Session, command: Command, keys: list[bytes], words: Sequence[bytes]
+    ) -> ReplyError | None:
+        """The full decision for keys whose slot the served table does not settle."""
+        assert self._engine.cluster is not None
+        machine = self._engine.cluster.machine
+        database = session.db
+
+        def missing(key: bytes) -> bool:
+            return database.get(key) is None or database.expired(key, key_slot(key))
+
+        asker = Asker(
+            write=_writes(session, command),
+            readonly=session.readonly,
+            asking=session.asking or bool(command.flags & Flags.ASKING),
+            migrate=command.name == "migrate",
+            across=command.name == "move"
+            or (command.name == "copy" and any(word.upper() == b"DB" for word in words[3:])),
+            shard_channels=command.name in ("ssubscribe", "sunsubscribe", "spublish"),
+            tls=session.secure,
+        )
+        return route(machine.view, machine.settings, [key_slot(key) for key in keys], keys, asker, missing)
+
+
+def _keys_of(session: Session, command: Command, words: list[bytes]) -> list[bytes]:
+    if command.name == "exec":
+        return [
+            request[position] for queued, request in session.queue or () for position in queued.key_positions(request)
+        ]
+    return [words[position] for position in command.key_positions(words)]
 
 
 def waiting_refusal(engine: Engine, session: Session, blocked: Blocked) -> ReplyError | None:

@@ -23,6 +23,7 @@ from ..scripting.port import Answered
 from ..scripting.shebang import ScriptFlags
 from ..values.damage import DamagedValue
 from .gates import IN_SCRIPTS, OUT_OF_MEMORY
+from .pausing import POSTPONED
 
 if TYPE_CHECKING:
     from ..commands.context import Context
@@ -48,6 +49,7 @@ _MISCOUNTED: Final = ReplyError("ERR Wrong number of args calling Redis command 
 _NOT_HERE: Final = ReplyError("ERR This Redis command is not allowed from script")
 _READ_ONLY: Final = ReplyError("ERR Write commands are not allowed from read-only scripts.")
 _FOREIGN: Final = ReplyError("ERR Script attempted to access a non local key in a cluster node")
+_ON_ITS_WAY: Final = ReplyError("TRYAGAIN Script attempted to write a key that is on its way to another node")
 _SCATTERED: Final = ReplyError("ERR Script attempted to access keys that do not hash to the same slot")
 _STALE: Final = ReplyError("ERR Can not execute the command on a stale replica")
 _DOWN: Final = ReplyError("ERR Script attempted to execute a command while the cluster is down")
@@ -142,15 +144,18 @@ def is_stale(engine: Engine) -> bool:
 
 
 def local(engine: Engine, run: Running, command: Command, words: list[bytes]) -> ReplyError | None:
-    """In a cluster a script keeps to keys of this node, and unless it says otherwise to those of one slot."""
-    if engine.cluster is None or run.session.is_primary or not command.keys:
+    """In a cluster a script keeps to keys of this node, and unless it says otherwise to those of one slot. What is on
+    its way to another node it may not write: a write would be lost, and a script cannot wait."""
+    if not engine.routing or run.session.is_primary or not command.keys:
         return None
-    refusal = engine.route_keys(run.session, command, words)
+    refusal = engine.routes.refusal(run.session, command, words)
+    if refusal is POSTPONED:
+        return _ON_ITS_WAY
     if refusal is not None:
         if refusal.text.startswith("CLUSTERDOWN The cluster is down"):
             return _DOWN_READ_ONLY if "read commands" in refusal.text else _DOWN
         return _FOREIGN
-    if run.flags & (ScriptFlags.COMPATIBLE | ScriptFlags.ALLOW_CROSS_SLOT_KEYS):
+    if engine.cluster is None or run.flags & (ScriptFlags.COMPATIBLE | ScriptFlags.ALLOW_CROSS_SLOT_KEYS):
         return None
     for position in command.key_positions(words):
         slot = key_slot(words[position])

@@ -212,7 +212,7 @@ class Scripts:
             run.slot = key_slot(run.words[3])
         if sandbox.limit != engine.config.lua_memory_limit:
             sandbox.set_limit(engine.config.lua_memory_limit)
-        run.free = session.plain and engine.calm and engine.cluster is None
+        run.free = session.plain and engine.calm and not engine.routing
         run.starved = engine.memory.starved and not session.is_primary and not run.flags & ScriptFlags.ALLOW_OOM
         outer = session.last_command
         ctx.effects = []

@@ -109,7 +109,7 @@ class ShortWay:
                     if ended - started >= self._observer.slow:
                         self._observer.took_by_name(session, shortcut.name, words, ended - started)
                     if db.dirty != dirty and engine.sinks:
-                        engine.propagate(db, words)
+                        engine.propagation.send(db, words)
                         session.written = engine.replication.history.offset
                     return 1
         elif at == 0 and len(requests) >= RUN_MIN:
@@ -144,7 +144,7 @@ class ShortWay:
                     if db.dirty != dirty:
                         dirty = db.dirty
                         if engine.sinks:
-                            engine.propagate(db, words)
+                            engine.propagation.send(db, words)
                             session.written = engine.replication.history.offset
                     continue
             if last is not None:
@@ -155,7 +155,7 @@ class ShortWay:
                 engine.calm
                 and command is not None
                 and command.fewest <= len(words) <= command.most
-                and (not engine.routing or not command.keys or engine.route_keys(session, command, words) is None)
+                and (not engine.routing or not command.keys or engine.routes.refusal(session, command, words) is None)
             ):
                 answer = engine.call(session, command, words)
                 if answer is not NO_REPLY:
@@ -222,7 +222,7 @@ class ShortWay:
             session.out.append(replies)
             self._book(session, shortcut, count, started)
             if sinks and db.dirty != dirty:
-                self._engine.propagate_run(db, requests[:count])
+                self._engine.propagation.send_run(db, requests[:count])
                 session.written = self._engine.replication.history.offset
         return count
 

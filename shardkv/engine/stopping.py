@@ -93,7 +93,7 @@ class Stopping:
         self.by_signal = False
         for session in list(engine.sessions.values()):
             if session.blocked is not None and session.blocked.command.name == "shutdown":
-                engine.unblock(session, ReplyError(_FAILED))
+                engine.waiting.end(session, ReplyError(_FAILED))
         engine.unpause(Reason.SHUTDOWN)
 
     def _lagging(self) -> list[Replica]:

@@ -238,7 +238,7 @@ def test_a_pause_that_makes_no_sense_is_refused(kv: EngineClient, words: list[st
 def wait_for_ever(client: EngineClient) -> None:
     """Let a client wait for a key that never comes."""
     ctx = client.engine.context
-    client.engine.block(
+    client.engine.waiting.add(
         client.session,
         Blocked(
             keys=(b"never",),

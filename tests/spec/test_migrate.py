@@ -39,6 +39,17 @@ def test_keys_are_gone_once_they_are_there(kv: EngineClient) -> None:
     assert kv("EXISTS", "a", "b") == 0
 
 
+def test_a_script_that_has_not_said_so_may_not_write_what_is_on_its_way(kv: EngineClient, other: EngineClient) -> None:
+    kv("MSET", "a", 1, "b", 1)
+    assert kv.raw("MIGRATE", *TARGET, "a", 0, 500) == b""
+    assert other("EVAL", "return redis.call('GET', 'a')", 0) == "1"
+    assert other("EVAL", "return redis.call('INCR', 'b')", 0) == 2
+    refusal = other("EVAL", "return redis.pcall('INCR', 'a').err", 0)
+    assert refusal == "TRYAGAIN Script attempted to write a key that is on its way to another node"
+    land(kv, Outcome(errors=(None,)))
+    assert other("EVAL", "return redis.call('INCR', 'a')", 0) == 1
+
+
 def test_with_copy_they_stay(kv: EngineClient) -> None:
     kv("SET", "a", 1)
     assert kv.raw("MIGRATE", *TARGET, "a", 0, 500, "COPY") == b""
