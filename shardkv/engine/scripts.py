@@ -110,7 +110,7 @@ class Scripts:
             raise ReplyError("ERR redis.register_function can only be called on FUNCTION LOAD command")
         checked_name(name.decode("utf-8", "surrogateescape"), "Function")
         try:
-            named = named_flags(flags or [b""], "")
+            named = named_flags(flags, "")
         except ReplyError:
             raise ReplyError("ERR unknown flag given") from None
         run.library.offer(Function(name, callback, description, named))
@@ -191,7 +191,7 @@ class Scripts:
     def takes_memory(self, command: Command, words: list[bytes]) -> bool:
         """Whether the script or function that a request names is one that says what it does, and may take memory."""
         if command.name.startswith("fcall"):
-            function = self.registry.functions.get(words[1])
+            function = self.registry.functions.get(words[1].lower())
             flags = ScriptFlags.COMPATIBLE if function is None else function.flags
         else:
             by_name = command.name.startswith("evalsha")
@@ -264,7 +264,7 @@ class Scripts:
 
     def call_function(self, ctx: Context, words: list[bytes], *, read_only: bool) -> Any:
         """FCALL and FCALL_RO."""
-        function = self.registry.functions.get(words[1])
+        function = self.registry.functions.get(words[1].lower())
         if function is None:
             raise ReplyError("ERR Function not found")
         try:
@@ -272,7 +272,7 @@ class Scripts:
         except NotAnInteger:
             raise ReplyError("ERR Bad number of keys provided") from None
         _check_keys(keys, words)
-        name = words[1].decode("utf-8", "surrogateescape")
+        name = function.name.decode("utf-8", "surrogateescape")
         run = RunningFunction(name, words, ctx.session, self._engine.stopwatch(), function.flags, read_only)
         self._prepare(run)
         return self._run(ctx, run, self._functional, function.callback, keys)
@@ -285,7 +285,8 @@ class Scripts:
         name, text = library_name(code)
         target = self.registry if registry is None else registry
         if not replace and name.encode() in target.libraries:
-            raise ReplyError(f"ERR Library '{name}' already exists")
+            shown = f"'{name}'" if registry is None else name  # Redis has a text of its own for FUNCTION RESTORE
+            raise ReplyError(f"ERR Library {shown} already exists")
         library = Library(name.encode(), code)
         sandbox = self._functional
         function = sandbox.compile(text, b"@user_function", "ERR Error compiling function: ")

@@ -1,7 +1,8 @@
 """Libraries of functions: what FUNCTION LOAD has brought, by library and by function.
 
 A library's code runs once, when it is loaded, and registers its functions; from then on FCALL finds them by name over
-all libraries. A load that fails changes nothing.
+all libraries, in small letters or large ones: of two functions that differ by that alone the second is refused. A load
+that fails changes nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ class Library:
     name: bytes
     code: bytes
     functions: dict[bytes, Function] = field(default_factory=dict)
+    """By their names in small letters."""
 
     def offer(self, function: Function) -> None:
         """A function registers itself. Raises ReplyError for a name that is taken in this library."""
-        if function.name in self.functions:
+        name = function.name.lower()
+        if name in self.functions:
             raise ReplyError("ERR Function already exists in the library")
-        self.functions[function.name] = function
+        self.functions[name] = function
 
 
 class Registry:
@@ -43,7 +46,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.libraries: dict[bytes, Library] = {}
-        self.functions: dict[bytes, Function] = {}
+        self.functions: dict[bytes, Function] = {}  #: by their names in small letters
 
     def copy(self) -> Registry:
         """Another registry with the same libraries."""
@@ -57,10 +60,10 @@ class Registry:
         is changed."""
         old = self.libraries.get(library.name)
         if old is not None and not replace:
-            raise ReplyError(f"ERR Library '{library.name.decode()}' already exists")
-        for name in library.functions:
+            raise ReplyError(f"ERR Library {library.name.decode()} already exists")
+        for name, function in library.functions.items():
             if name in self.functions and (old is None or name not in old.functions):
-                raise ReplyError(f"ERR Function {name.decode()} already exists")
+                raise ReplyError(f"ERR Function {function.name.decode()} already exists")
         if old is not None:
             self.remove(library.name)
         self.libraries[library.name] = library

@@ -52,18 +52,15 @@ def script_flags(body: bytes) -> tuple[ScriptFlags, bytes]:
     for word in words[1:]:
         if not word.startswith("flags="):
             raise ReplyError(f"ERR Unknown lua shebang option: {word}")
-        names = to_bytes(word.removeprefix("flags=")).split(b",")
-        flags |= named_flags(names, "ERR Unexpected flag in script shebang: ")
+        names = to_bytes(word.removeprefix("flags="))
+        flags |= named_flags(names.split(b",") if names else [], "ERR Unexpected flag in script shebang: ")
     return flags, body[end:]
 
 
 def named_flags(names: Iterable[bytes], complaint: str) -> ScriptFlags:
-    """Flags by their names; no names at all are one empty word. Raises ReplyError: the complaint and the name."""
-    wanted = list(names)
+    """Flags by their names. Raises ReplyError: the complaint and the name."""
     flags = ScriptFlags.NONE
-    if wanted == [b""]:
-        return flags
-    for name in wanted:
+    for name in names:
         flag = FLAG_NAMES.get(name)
         if flag is None:
             raise ReplyError(complaint + to_text(name))

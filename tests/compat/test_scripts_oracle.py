@@ -174,6 +174,9 @@ LIBRARIES = [
     "#!lua name=a\nredis.register_function('a', 'b', 'c')", "#!lua name=a\nredis.register_function('f', 1)",
     "#!LUA name=a\nredis.register_function('f', function() return 'f' end)",
     "#!lua name=b\nredis.register_function('f', function() end)",
+    "#!lua name=b\nredis.register_function('F', function() end)",
+    "#!lua name=b\nredis.register_function{function_name = 'h', callback = function() end, flags = {1}}",
+    "#!lua name=b\nredis.register_function{function_name = 'h', callback = function() end, flags = {function() end}}",
     "#!lua name=c\nredis.register_function('g', function(keys, args) return {keys, args} end)",
     "#!lua name=d\nredis.register_function{function_name = 'ro', callback = function() return redis.call('get', 'k') "
     "end, flags = {'no-writes'}, description = 'reads'}",
@@ -183,7 +186,7 @@ LIBRARIES = [
 ]  # fmt: skip
 CALLS = [
     "fcall f 0", "fcall g 1 k a b", "fcall g 2 a", "fcall g -1", "fcall g x", "fcall nof 0", "fcall_ro ro 0",
-    "fcall_ro writes 1 k", "fcall writes 1 k", "fcall ro 0", "fcall count 0", "fcall count 0", "fcall fails 0",
+    "fcall_ro writes 1 k", "fcall writes 1 k", "fcall ro 0", "fcall count 0", "fcall COUNT 0", "fcall_ro rO 0", "fcall fails 0",
     "function list libraryname d withcode", "function list libraryname D*", "function list foo",
     "function list libraryname",
     "function stats", "function kill", "function delete nolib", "function delete e", "fcall count 0",
