@@ -117,8 +117,9 @@ def set_active_expire(ctx: Context, word: bytes) -> Simple:
 
 @debug("OBJECT", "<key>", 1, 1)
 def object_(ctx: Context, key: bytes) -> Simple:
-    """Show how the value at <key> is held. The length is that of a string saved without compression."""
-    value = ctx.peek(key)
+    """Show how the value at <key> is held, even if it has expired. The length is that of a string saved without
+    compression."""
+    value = ctx.db.get(key)
     if value is None:
         raise ReplyError("ERR no such key")
     idle = ctx.db.idle_seconds(key, ctx.now // 1000)
@@ -153,7 +154,7 @@ def digest(ctx: Context) -> Simple:
 @debug("DIGEST-VALUE", "<key> [<key> ...]", 0, None)
 def digest_values(ctx: Context, *keys: bytes) -> list[Simple]:
     """Output a hex signature of the value at each of the keys, zeros for a key that does not exist."""
-    found = [(key, ctx.peek(key)) for key in keys]
+    found = [(key, ctx.db.get(key)) for key in keys]
     return [Simple((ZERO if value is None else digest_value(ctx.db, key, value)).hex()) for key, value in found]
 
 

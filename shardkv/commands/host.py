@@ -304,6 +304,9 @@ class ReplicationPort(Protocol):
     def lead(self) -> None:
         """Become a primary."""
 
+    def feed(self, database: Database | None, words: list[bytes]) -> None:
+        """A command for the backlog and the replicas. None: of no database."""
+
     def flush(self) -> None:
         """Hand what has gathered to the backlog and the replicas."""
 

@@ -10,6 +10,7 @@ from ..replication.primary import Phase, Replica
 from ..resp.numbers import parse_int
 from ..resp.replies import NO_REPLY, OK, Reply, Simple
 from .context import Context
+from .debug import debug
 from .flags import Doc, Flags
 from .grammar import block, flag, integer, maybe, one_of, value
 from .spec import command
@@ -367,4 +368,12 @@ def failover(ctx: Context, words: list[bytes]) -> Simple:
         ctx.host.replication.failover.abort("Failover manually aborted")
     else:
         ctx.host.replication.failover.begin(target, force=force, timeout=timeout)
+    return OK
+
+
+@debug("REPLICATE", "<word> [<word> ...]", 1, None)
+def replicate(ctx: Context, *words: bytes) -> Simple:
+    """Send the command of these words to the replicas without running it here: the data will differ."""
+    if ctx.host.replication.history.backlog is not None and not ctx.host.replication.following:
+        ctx.host.replication.feed(None, list(words))
     return OK

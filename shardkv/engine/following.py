@@ -130,8 +130,12 @@ class PrimaryFeed:
                     dirty = db.dirty
                     continue
             answer = engine.answer(session, words)
-            if type(answer) is ReplyError:
+            if isinstance(answer, ReplyError):
                 engine.replication.disagreed(words, answer)
+            elif type(answer) is list and len(words) == 1:  # EXEC's
+                for reply in answer:
+                    if isinstance(reply, ReplyError):
+                        engine.replication.disagreed(words, reply)
             if self._ack_wanted:
                 self._ack_wanted = False
                 engine.replication.acknowledge(end - sum(map(packed_size, requests[at:])))

@@ -118,6 +118,8 @@ class Replay:
     def _refuse(self, command: Command, words: list[bytes], error: ReplyError) -> None:
         if command.name == "select":
             raise LookupError(f"Unknown database {words[-1][:20].decode('utf-8', 'backslashreplace')}")
+        if self._engine.config.propagation_error_behavior == "panic":
+            raise LookupError(f"{error.text}: command '{command.name}' failed")
         self.refusals += 1
         if len(self.refused) < 3:
             self.refused.append((words, error.text))

@@ -311,14 +311,15 @@ class Replication:
         self.rim.tell(acknowledgement(offset, self.rim.logged_offset()))
 
     def disagreed(self, words: list[bytes], error: ReplyError) -> None:
-        """A command of the primary failed here."""
+        """A command of the primary failed here, and not there: the data are not the same any more."""
+        self._engine.stats.unexpected_errors += 1
         name = words[0].decode("ascii", "backslashreplace")
         self._log(
             "warning",
             f"== CRITICAL == This replica is sending an error to its master: '{error.text}' after processing the "
             f"command '{name}'",
         )
-        if self._config.propagation_error_behavior != "ignore":
+        if self._config.propagation_error_behavior != "ignore" and self._config.replica_read_only:
             self._engine.world.panic(
                 "The propagated command failed, and propagation-error-behavior says that the node is to stop"
             )

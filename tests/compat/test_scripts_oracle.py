@@ -186,7 +186,8 @@ LIBRARIES = [
 ]  # fmt: skip
 CALLS = [
     "fcall f 0", "fcall g 1 k a b", "fcall g 2 a", "fcall g -1", "fcall g x", "fcall nof 0", "fcall_ro ro 0",
-    "fcall_ro writes 1 k", "fcall writes 1 k", "fcall ro 0", "fcall count 0", "fcall COUNT 0", "fcall_ro rO 0", "fcall fails 0",
+    "fcall_ro writes 1 k", "fcall writes 1 k", "fcall ro 0", "fcall count 0", "fcall COUNT 0", "fcall_ro rO 0",
+    "fcall fails 0",
     "function list libraryname d withcode", "function list libraryname D*", "function list foo",
     "function list libraryname",
     "function stats", "function kill", "function delete nolib", "function delete e", "fcall count 0",

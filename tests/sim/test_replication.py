@@ -245,3 +245,22 @@ def test_a_refused_link_is_tried_again_less_and_less_often() -> None:
         world.wait(0.1)
     assert 8 <= tries <= 12  # after 0, 1, 3, 7, 15, 23, 31, 39, 47, 55 seconds
     assert node.log == ["nobody is there"]
+
+
+def test_what_fails_on_a_replica_alone_is_told_of_and_counted() -> None:
+    """Whatever kind of error it is, and also inside of a transaction: the data differ from then on."""
+    world, primary, replica = _pair(**{"replica-read-only": "no"})
+    world.settle()
+    replica("SET", "number", "none")
+    replica("RPUSH", "string", "list")
+    primary("INCR", "number")
+    primary("MULTI")
+    primary("SET", "fine", 1)
+    primary("APPEND", "string", "x")
+    primary("EXEC")
+    primary("DEBUG", "REPLICATE", "no-such-command", "x")
+    world.settle()
+    told = [str(line) for kind, line in replica.world.asked if kind == "log" and "== CRITICAL ==" in str(line)]
+    assert ["'INCR'" in told[0], "'EXEC'" in told[1], "'no-such-command'" in told[2]] == [True] * 3
+    assert "unexpected_error_replies:3" in replica("INFO", "stats")
+    assert replica.other()("GET", "fine") == "1"

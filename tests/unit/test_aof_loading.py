@@ -111,6 +111,9 @@ def test_a_refused_command_is_told_of_and_passed_over(tmp_path: Path) -> None:
     assert log.load()("MGET", "a", "b") == ["1", "2"]
     assert sum("WRONGTYPE" in line for line in log.told) == 3
     assert "5 commands of the AOF file appendonly.aof.1.base.aof were refused in all" in log.told
+    config = Config()
+    config.assign(Config.propagation_error_behavior, "panic")
+    assert "command 'lpush' failed reading the append only file" in _refused(log, config)
 
 
 @pytest.mark.parametrize("size", range(1, len(MULTI + SET_B + EXEC), 3))
