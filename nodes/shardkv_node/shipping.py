@@ -177,12 +177,17 @@ class Shipping:
 
     # ---- connections that are kept
 
+    @property
+    def kept(self) -> int:
+        """How many there are."""
+        return sum(map(len, self._routes.values()))
+
     def _kept(self, shipment: Shipment) -> _Route | None:
         routes = self._routes.get((shipment.host, shipment.port))
         return routes.pop() if routes else None
 
     async def _keep(self, shipment: Shipment, route: _Route) -> None:
-        if sum(map(len, self._routes.values())) >= KEPT_MAX:
+        if self.kept >= KEPT_MAX:
             await trio.aclose_forcefully(route.stream)
             return
         self._routes.setdefault((shipment.host, shipment.port), []).append(route)

@@ -338,6 +338,7 @@ class NodeWorld:
             "cpu_sys_main": system,
             "forks": self.children.forks,
             "fork_seconds": self.children.last_fork_seconds,
+            "migrate_connections": self.shipping.kept,
             "child": self.children.facts(),
         }
 

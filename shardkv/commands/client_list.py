@@ -9,6 +9,7 @@ from ..config.quoting import to_text
 from ..errors import NotAnInteger, ReplyError
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Reply, Verbatim
+from ..resp.sizes import request_size
 from .client_filters import chosen, flags_of, is_option
 from .context import Context
 from .flags import Flags
@@ -40,7 +41,8 @@ def client_line(ctx: Context, session: Session) -> bytes:
     """One line of CLIENT LIST, without its line end."""
     queue = session.queue
     queued = sum(_size(words) for _, words in queue or ())
-    running = _size(ctx.words) if session is ctx.session else 0
+    asks = session is ctx.session
+    running = _size(ctx.words) if asks else 0
     waiting = _size(piece for piece in session.out)
     tracking = session.tracking
     fields: list[tuple[str, object]] = [
@@ -58,7 +60,7 @@ def client_line(ctx: Context, session: Session) -> bytes:
         ("ssub", len(session.shard_channels)),
         ("multi", -1 if queue is None else len(queue)),
         ("watch", len(session.watching)),
-        ("qbuf", session.query_pending),
+        ("qbuf", session.query_pending + (request_size(ctx.words) if asks else 0)),
         ("qbuf-free", 0),  # the parser grows its buffer as it needs
         ("argv-mem", running),
         ("multi-mem", queued),
@@ -69,7 +71,14 @@ def client_line(ctx: Context, session: Session) -> bytes:
         ("omem", session.unsent),
         (
             "tot-mem",
-            SESSION_BYTES + session.query_pending + session.waiting_bytes + running + queued + waiting + session.unsent,
+            SESSION_BYTES
+            + session.query_pending
+            + session.waiting_bytes
+            + session.names_bytes
+            + running
+            + queued
+            + waiting
+            + session.unsent,
         ),
         ("events", "rw" if session.unsent else "r"),
         ("cmd", session.last_command),

@@ -98,6 +98,7 @@ class Facts(TypedDict):
     cpu_sys_main: float
     forks: int
     fork_seconds: float  #: the last one took so long
+    migrate_connections: int  #: those to targets of MIGRATE that are kept for the next one
     child: ChildFacts | None
 
 
@@ -387,6 +388,9 @@ class LimitsPort(Protocol):
 
     def admits(self, session: Session, size: int) -> bool:
         """Whether a client may be sent so many bytes at once; if not, it is closed."""
+
+    def weigh(self, session: Session) -> None:
+        """What a client takes of the memory has changed."""
 
 
 class MessagePort(Protocol):

@@ -15,7 +15,7 @@ from ..values.globs import glob
 from .context import Context
 from .flags import AtIndex, Flags, KeySpec, KeyUse, Range
 from .grammar import maybe, pattern, value
-from .session import Session
+from .session import NAME_BYTES, Session
 from .spec import command, container
 
 _LISTEN: Final = Flags.PUBSUB | Flags.NOSCRIPT | Flags.LOADING | Flags.STALE
@@ -41,6 +41,7 @@ def _confirm(ctx: Context, frames: Iterable[bytes]) -> Reply:
     """One frame for each name is the whole reply; like every push it goes out even if replies are off."""
     session = ctx.session
     session.refresh()
+    ctx.host.limits.weigh(session)
     if ctx.inside and not session.reply_off and not session.reply_skip:
         return Encoded(b"".join(frames))  # in its place among the replies of the transaction
     session.out.extend(frames)
@@ -52,7 +53,8 @@ def _subscribe(ctx: Context, names: Iterable[bytes], way: Way) -> Reply:
     verb = b"%bsubscribe" % way.value.encode()
     frames = []
     for name in names:
-        ctx.host.messages.channels.subscribe(session, name, way)
+        if ctx.host.messages.channels.subscribe(session, name, way):
+            session.subscribed_bytes += NAME_BYTES + len(name)
         frames.append(encode(Push([verb, name, _left(session, way)]), session.resp3))
     return _confirm(ctx, frames)
 
@@ -63,8 +65,8 @@ def _unsubscribe(ctx: Context, names: Iterable[bytes], way: Way) -> Reply:
     verb = b"%bunsubscribe" % way.value.encode()
     frames = []
     for name in names or list(own_names(session, way)) or (None,):
-        if name is not None:
-            ctx.host.messages.channels.unsubscribe(session, name, way)
+        if name is not None and ctx.host.messages.channels.unsubscribe(session, name, way):
+            session.subscribed_bytes -= NAME_BYTES + len(name)
         frames.append(encode(Push([verb, name, _left(session, way)]), session.resp3))
     return _confirm(ctx, frames)
 

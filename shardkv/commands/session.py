@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..replication.primary import Replica
     from .spec import Command
 
+#: What a name costs beside its own bytes that a session watches, listens to or has invalidations for: its places in the
+#: tables of both sides.
+NAME_BYTES: Final = 400
 #: What a session costs beside its buffers, in bytes: about what the object and its containers take.
 SESSION_BYTES: Final = 1600
 
@@ -68,6 +71,7 @@ class Session:
     queue_bytes: int = 0
     queue_broken: bool = False  #: a command was refused while queueing
     watching: dict[tuple[int, bytes], bool] = field(default_factory=dict)  #: (db, key) -> was expired when watched
+    watched_bytes: int = 0  #: the memory that those take
     watch_broken: bool = False
     # ---- cluster
     asking: bool = False
@@ -87,6 +91,7 @@ class Session:
     channels: dict[bytes, None] = field(default_factory=dict)
     patterns: dict[bytes, None] = field(default_factory=dict)
     shard_channels: dict[bytes, None] = field(default_factory=dict)
+    subscribed_bytes: int = 0  #: the memory that all three take
     tracking: Tracking | None = None
     # ---- waiting
     blocked: Blocked | None = None
@@ -110,6 +115,13 @@ class Session:
     def subscribed(self) -> int:
         """Channels and patterns (shard channels count as well)."""
         return len(self.channels) + len(self.patterns) + len(self.shard_channels)
+
+    @property
+    def names_bytes(self) -> int:
+        """The memory for the names that it watches, listens to or has invalidations for."""
+        tracking = self.tracking
+        prefixes = 0 if tracking is None else NAME_BYTES * len(tracking.prefixes) + tracking.prefixes_bytes
+        return self.watched_bytes + self.subscribed_bytes + prefixes
 
     @property
     def held(self) -> bool:

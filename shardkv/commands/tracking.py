@@ -44,6 +44,7 @@ def client_tracking(ctx: Context, words: list[bytes]) -> Simple:
     else:
         raise SyntaxFault
     session.refresh()
+    ctx.host.limits.weigh(session)
     ctx.host.refresh_calm()
     return OK
 

@@ -115,6 +115,7 @@ class ClientLimits:
         if session.closed:
             return
         weight = session.unsent + session.query_pending + session.waiting_bytes + session.queue_bytes
+        weight += session.names_bytes
         self.total += weight - self._weights.get(session, 0)
         if weight:
             self._weights[session] = weight

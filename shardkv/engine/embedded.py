@@ -128,7 +128,7 @@ class NoWorld:
             tcp_port=0, run_id="0" * 40, started=started, rss=0, rss_peak=0, rss_startup=0,
             memory_total=0,
             cpu_user=0.0, cpu_sys=0.0, cpu_user_children=0.0, cpu_sys_children=0.0, cpu_user_main=0.0, cpu_sys_main=0.0,
-            forks=0, fork_seconds=0.0, child=None,
+            forks=0, fork_seconds=0.0, migrate_connections=0, child=None,
         )  # fmt: skip
 
 

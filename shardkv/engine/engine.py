@@ -167,6 +167,7 @@ class Engine:
     def forget_messages(self, session: Session) -> None:
         """End a session's subscriptions and its tracking, without a word to it."""
         self.messages.leave(session)
+        self.limits.weigh(session)
         self.refresh_calm()
 
     # ---- requests

@@ -116,7 +116,7 @@ def _stats(engine: Engine, facts: Facts) -> Fields:
     yield "pubsubshard_channels", channels.total(Way.SHARD)
     yield "latest_fork_usec", round(facts["fork_seconds"] * 1e6)
     yield "total_forks", facts["forks"]
-    yield "migrate_cached_sockets", 0
+    yield "migrate_cached_sockets", facts["migrate_connections"]
     yield "slave_expires_tracked_keys", len(engine.expiring.remembered)
     for name in (
         "active_defrag_hits",

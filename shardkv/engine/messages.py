@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..commands.flags import Flags
-from ..commands.session import Session
+from ..commands.session import NAME_BYTES, Session
 from ..pubsub.channels import Channels, Way
 from ..pubsub.notify import Wanted, event_channel, key_channel, wanted
 from ..pubsub.tracking import InvalidationTable
@@ -65,6 +65,7 @@ class Messages:
     def leave(self, session: Session) -> None:
         """Forget what a client has subscribed to and what it may have cached."""
         self.channels.forget(session)
+        session.subscribed_bytes = 0
         self.tracking.leave(session.id)
         session.tracking = None
         if self._round_open:
@@ -95,6 +96,7 @@ class Messages:
         """End the subscriptions to shard channels that this node serves no longer, and tell the subscribers."""
         for session, channel, left in self.channels.drop_shards(lambda name: not serves(name)):
             session.refresh()
+            session.subscribed_bytes -= NAME_BYTES + len(channel)
             self._send(session, encode(Push([b"sunsubscribe", channel, left]), session.resp3))
 
     def notice(self, database: int, key: bytes, event: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..commands.session import Session
+from ..commands.session import NAME_BYTES, Session
 from ..keyspace.database import Database
 from ..keyspace.slots import key_slot
 
@@ -27,6 +27,7 @@ class Watches:
             place = (db.index, key)
             if place not in session.watching:
                 session.watching[place] = has_expired(db, key)
+                session.watched_bytes += NAME_BYTES + len(key)
                 self._by_key.setdefault(place, {})[session] = None
 
     def remove(self, session: Session) -> None:
@@ -37,6 +38,7 @@ class Watches:
             if not held:
                 del self._by_key[place]
         session.watching.clear()
+        session.watched_bytes = 0
         session.watch_broken = False
 
     def touched(self, database: Database, key: bytes) -> None:

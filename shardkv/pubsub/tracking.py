@@ -26,6 +26,7 @@ class Tracking:
     caching: bool = False  #: CLIENT CACHING was given for the next command
     broken: bool = False  #: the client that should get the messages is gone
     prefixes: dict[bytes, None] = field(default_factory=dict)
+    prefixes_bytes: int = 0  #: the length of all of them
 
     @property
     def remembers(self) -> bool:
@@ -105,7 +106,9 @@ class InvalidationTable:
             held.optin, held.optout = wish.optin, wish.optout
         if held.broadcast:
             for prefix in prefixes or (b"",):
-                held.prefixes[prefix] = None
+                if prefix not in held.prefixes:
+                    held.prefixes[prefix] = None
+                    held.prefixes_bytes += len(prefix)
                 self._prefixes.setdefault(prefix, _Prefix()).clients[client] = None
         return held
 

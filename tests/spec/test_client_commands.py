@@ -89,6 +89,7 @@ def test_client_info_tells_what_the_connection_is_doing(kv: EngineClient) -> Non
     kv.wait(5000)
     shown = fields(kv("CLIENT", "INFO").rstrip("\n"))
     assert (shown["db"], shown["watch"], shown["flags"], shown["age"]) == ("3", "2", "eT", "5")
+    assert (shown["qbuf"], shown["argv-mem"]) == ("26", "10")  # of this request
     assert (shown["multi"], shown["cmd"], shown["resp"], shown["user"]) == ("-1", "client|info", "2", "default")
 
 

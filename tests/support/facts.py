@@ -31,5 +31,6 @@ def some_facts(started: int) -> Facts:
         cpu_sys_main=0.25,
         forks=0,
         fork_seconds=0.0,
+        migrate_connections=0,
         child=None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shardkv.commands.session import Session
+from shardkv.commands.session import NAME_BYTES, Session
 from shardkv.engine.client_limits import ClientLimits
 from tests.support.engine_client import EngineClient
 
@@ -104,6 +104,29 @@ def test_what_comes_behind_a_wait_is_bounded_by_its_memory(kv: EngineClient) -> 
     for _ in range(100):
         kv.pipeline(*[["PING"]] * 64)
     assert kv.session.closed
+
+
+def test_the_names_that_a_client_keeps_count_until_it_gives_them_up(kv: EngineClient) -> None:
+    limits = kv.engine.limits
+    name = "x" * 1000
+    for keep, give_up in (
+        (["WATCH", name, "b"], ["UNWATCH"]),
+        (["SUBSCRIBE", name, "b"], ["UNSUBSCRIBE"]),
+        (["PSUBSCRIBE", name, "b"], ["PUNSUBSCRIBE", name, "b", "c"]),
+        (["SSUBSCRIBE", name, "b"], ["SUNSUBSCRIBE", "c", "b", name]),
+        (["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", name, "PREFIX", "b"], ["CLIENT", "TRACKING", "OFF"]),
+        (["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", name, "PREFIX", "b"], ["RESET"]),
+        (["SUBSCRIBE", name, "b"], ["RESET"]),
+    ):
+        for _ in range(2):  # what is there already counts once
+            kv.send(*keep)
+            assert limits.total == 1001 + 2 * NAME_BYTES, keep
+        kv.send(*give_up)
+        assert limits.total == 0, give_up
+    kv.send("WATCH", name)
+    kv.send("SUBSCRIBE", name)
+    kv.engine.leave(kv.session)
+    assert limits.total == 0
 
 
 def test_the_largest_clients_make_room(kv: EngineClient) -> None:

@@ -451,6 +451,16 @@ def test_migrate_in_a_transaction_or_script_goes_to_a_real_target() -> None:
         assert client("GET", "d") == b"4"
 
 
+def test_the_connection_to_a_target_is_kept_for_the_next_key() -> None:
+    with Node(save="") as source, Node(save="") as target, source.client() as client, target.client() as there:
+        client("MSET", "a", 1, "b", 2)
+        assert b"migrate_cached_sockets:0\r\n" in client("INFO", "stats")
+        for name in ("a", "b"):
+            assert client("MIGRATE", "127.0.0.1", target.port, name, 0, 5000) == "OK"
+            assert b"migrate_cached_sockets:1\r\n" in client("INFO", "stats")
+        assert b"total_connections_received:3\r\n" in there("INFO", "stats")  # with the one that saw it ready
+
+
 @pytest.mark.parametrize("kind", [Redis, Valkey])
 def test_shardkv_admin_moves_slots_of_other_servers(kind: type[Server]) -> None:
     """Key by key with Redis 7.0, which knows no other way; as a whole with Valkey 9.1."""
