@@ -174,7 +174,8 @@ class Children:
         """Ask the child to end, if there is one; its outcome is told as soon as it has."""
         child = self.running
         if child is not None:
-            self._log("notice", f"Killing the saving child ({child.kind}): {child.pid}")
+            what = "running AOF rewrite child" if child.kind == "aof" else f"saving child ({child.kind})"
+            self._log("notice", f"Killing {what}: {child.pid}")
             os.kill(child.pid, ABORT_SIGNAL)
 
     def end(self) -> None:

@@ -6,8 +6,12 @@ import ctypes
 import gc
 import os
 import resource
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 #: Descriptors that the node needs beside its clients'.
 RESERVED_DESCRIPTORS = 64
@@ -105,3 +109,24 @@ def write_pid_file(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+class Insisted(BaseException):
+    """Somebody asks again that the node end, and at once."""
+
+
+@contextmanager
+def insistence(*, heard: bool) -> Iterator[None]:
+    """Have SIGINT raise ``Insisted`` meanwhile, if it is to be heard: nobody reads signals while everybody waits."""
+
+    def insist(number: int, frame: object) -> NoReturn:
+        raise Insisted
+
+    if not heard:
+        yield
+        return
+    before = signal.signal(signal.SIGINT, insist)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

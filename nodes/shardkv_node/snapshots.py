@@ -6,6 +6,7 @@ What was saved when, and whether it is time, is known by ``shardkv.persist.snaps
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -194,7 +195,11 @@ class Snapshots:
             return
         self._log("notice", "Saving the final RDB snapshot before exiting.")
         try:
-            self.save()
+            with process.insistence(heard=self._engine.stopping.by_signal):
+                self.save()
+        except process.Insisted:
+            self._log("warning", "You insist... exiting now.")
+            os._exit(1)
         except OSError:
             if not order.force:
                 self._log("warning", "Error trying to save the DB, can't exit.")

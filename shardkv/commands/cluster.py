@@ -83,7 +83,7 @@ def _number(word: bytes, fault: str) -> int:
 # ---- what it is
 
 
-@command("CLUSTER INFO", flags=_STALE, group="cluster", since="3.0.0", tips=("nondeterministic_output",))
+@command("CLUSTER INFO", flags=_LOADING, group="cluster", since="3.0.0", tips=("nondeterministic_output",))
 def cluster_info(ctx: Context) -> Reply:
     """Returns information about the state of a node."""
     port = cluster_port(ctx)
@@ -94,7 +94,7 @@ def cluster_info(ctx: Context) -> Reply:
 
 @command(
     "CLUSTER NODES",
-    flags=_STALE,
+    flags=_LOADING,
     group="cluster",
     since="3.0.0",
     complexity="O(N) for N nodes",
@@ -108,7 +108,7 @@ def cluster_nodes(ctx: Context) -> Reply:
 
 @command(
     "CLUSTER SLOTS",
-    flags=_STALE,
+    flags=_LOADING,
     group="cluster",
     since="3.0.0",
     complexity="O(N) for N nodes",
@@ -126,7 +126,7 @@ def cluster_slots(ctx: Context) -> Reply:
 
 @command(
     "CLUSTER SHARDS",
-    flags=_STALE,
+    flags=_LOADING,
     group="cluster",
     since="7.0.0",
     complexity="O(N) for N nodes",
@@ -161,7 +161,7 @@ def cluster_links(ctx: Context) -> Reply:
     ]
 
 
-@command("CLUSTER MYID", flags=_STALE, group="cluster", since="3.0.0")
+@command("CLUSTER MYID", flags=_LOADING, group="cluster", since="3.0.0")
 def cluster_myid(ctx: Context) -> Reply:
     """Returns the id of this node."""
     return cluster_port(ctx).machine.view.myself.encode()

@@ -33,6 +33,11 @@ _KILL: Final = (
 )
 #: What a later version changed: (command, column) -> the value it has now, and why.
 CHANGED: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("cluster|slots", "flags"): ("loading,stale", "7.4 tells where the slots are while it loads"),
+    ("cluster|shards", "flags"): ("loading,stale", "7.4 tells where the slots are while it loads"),
+    ("cluster|nodes", "flags"): ("loading,stale", "Redis 8 and Valkey 8 tell of the nodes while they load"),
+    ("cluster|info", "flags"): ("loading,stale", "Redis 8 and Valkey 8 tell of the nodes while they load"),
+    ("cluster|myid", "flags"): ("loading,stale", "Redis 8 and Valkey 8 tell of the nodes while they load"),
     ("client|kill", "syntax"): (
         f"<old-format|<{_KILL}> [<{_KILL}> ...]>",
         "7.4 has MAXAGE, and its documentation names the filters; Valkey 8.1 and 9 have the others",

@@ -168,6 +168,20 @@ def test_a_signal_ends_a_node_with_many_clients_in_good_order(start_node: Start,
     ]
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_who_insists_does_not_wait_for_the_last_snapshot(start_node: Start, name: str) -> None:
+    node = start_node(save="3600 1", rdb_key_save_delay=1_000_000)
+    with node.client() as client:
+        client.pipeline([["SET", f"key{number}", 1] for number in range(100)])
+    node.signal(signal.Signals[name])
+    wait_for(lambda: list(node.directory.glob("temp-*.rdb")) != [])
+    node.signal(signal.SIGINT)
+    assert node.process is not None
+    assert node.process.wait(10) == 1
+    assert list(node.directory.glob("*.rdb")) == []
+    assert messages(node.log())[-1] == "You insist... exiting now."
+
+
 def test_shutdown_ends_the_process_with_code_0(start_node: Start) -> None:
     node = start_node()
     with node.client() as client:
