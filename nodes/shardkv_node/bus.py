@@ -22,7 +22,7 @@ from shardkv.cluster.events import Event, LinkId, LinkLost, LinkUp, Received
 from shardkv.cluster.handshake import NONCE_SIZE, SEAL_OVERHEAD, Handshake, Role
 from shardkv.cluster.messages import COUNTER_NAMES, Message
 from shardkv.cluster.wire import BUS, FrameReader, frame
-from shardkv_node.buslinks import SENDBUF_CEILING, BusLimits, BusStatistics, Link
+from shardkv_node.buslinks import SENDBUF_CEILING, BusLimits, BusStatistics, Link, by_peer
 from shardkv_node.tls import Stream, Tls, plain
 
 RECEIVE_SIZE = 16 * 1024  # one turn's worth: a flood on one link must not keep the clients waiting for long
@@ -140,7 +140,7 @@ class Bus:
             skipped=self._skipped,
             oversized=self._oversized,
             strangers=len(self._strangers),
-            links=tuple(link.record() for link in self._links.values() if link.ready),
+            links=tuple(sorted((link.record() for link in self._links.values() if link.ready), key=by_peer)),
         )
 
     # ---------------------------------------------------------------- dialled links

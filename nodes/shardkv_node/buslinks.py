@@ -44,9 +44,15 @@ class LinkRecord:
     send_buffer_used: int
 
 
+def by_peer(record: LinkRecord) -> tuple[str, bool, LinkId]:
+    """Where a link stands in CLUSTER LINKS: beside the other one of its peer, the one to it before the one from it."""
+    return record.node, record.direction == "from", record.link
+
+
 @dataclass(frozen=True, slots=True)
 class BusStatistics:
-    """Counters since the start, and the links that are ready now. ``sent`` and ``received`` go by message name."""
+    """Counters since the start, and the links that are ready now, peer by peer. ``sent`` and ``received`` go by message
+    name."""
 
     sent: dict[str, int]
     received: dict[str, int]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from time import time
 
@@ -499,6 +500,10 @@ def test_a_machine_that_is_always_late_starves_nobody() -> None:
     trio.run(main)
 
 
+def _are_listed(bus: Bus, order: list[tuple[str, str]]) -> bool:
+    return [(link.node, link.direction) for link in bus.statistics().links] == order
+
+
 @pytest.mark.parametrize("secret", [b"", SECRET])
 def test_three_real_machines_meet_over_real_links_and_agree_on_the_slots(secret: bytes) -> None:
     class Member:
@@ -543,6 +548,10 @@ def test_three_real_machines_meet_over_real_links_and_agree_on_the_slots(secret:
                 members[0].driver.order(MeetNode(HOST, 7000, member.port))
             await until(lambda: all(member.machine.view.assigned == ALL_SLOTS for member in members))
             await until(lambda: all(len(member.bus.statistics().links) == 4 for member in members))
+            for number, member in enumerate(members, 1):
+                peers = [f"{peer:040x}" for peer in (1, 2, 3) if peer != number]
+                order = [(peer, direction) for peer in peers for direction in ("to", "from")]
+                await until(partial(_are_listed, member.bus, order))
             nursery.cancel_scope.cancel()
 
     trio.run(main)
