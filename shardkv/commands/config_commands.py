@@ -58,6 +58,8 @@ def config_set(ctx: Context, *words: bytes) -> Simple:
         raise ReplyError(f"ERR CONFIG SET failed - {fault.strerror or fault}") from None
     finally:
         host.refresh_calm()
+    if "maxmemory-clients" in changed:
+        host.limits.evict()
     if "requirepass" in changed:
         host.access.set_default_password(config.requirepass)
     return OK

@@ -392,6 +392,9 @@ class LimitsPort(Protocol):
     def weigh(self, session: Session) -> None:
         """What a client takes of the memory has changed."""
 
+    def evict(self) -> None:
+        """Close the largest clients while all together take too much memory."""
+
 
 class MessagePort(Protocol):
     """What clients are sent that is no reply."""

@@ -143,6 +143,16 @@ def test_the_largest_clients_make_room(kv: EngineClient) -> None:
     assert limits.total == 800_000
 
 
+def test_a_limit_that_is_lowered_holds_at_once(kv: EngineClient) -> None:
+    lazy = kv.other()
+    lazy.session.unsent = 500_000
+    kv.engine.limits.weigh(lazy.session)
+    kv("CONFIG", "SET", "maxmemory-clients", "1mb")
+    assert not lazy.session.closed
+    kv("CONFIG", "SET", "maxmemory-clients", "300kb")
+    assert lazy.session.closed
+
+
 def test_percent_are_of_maxmemory(kv: EngineClient) -> None:
     config = kv.engine.config
     limits = kv.engine.limits
