@@ -61,12 +61,11 @@ def memory(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     backlog = engine.replication.history.backlog
     kept = 0 if backlog is None else backlog.length
     replicas = [session for session in engine.sessions.values() if session.replica is not None and session.is_replica]
-    waiting = sum(session.replica.queued for session in replicas if session.replica is not None)
-    sending = sum(session.unsent for session in replicas)
+    held = [session.unsent + session.replica.queued for session in replicas if session.replica is not None]
     yield "mem_not_counted_for_evict", engine.memory.footprint.uncounted
     yield "mem_replication_backlog", kept
-    yield "mem_total_replication_buffers", kept + waiting + sending
-    yield "mem_clients_slaves", waiting + sending
+    yield "mem_total_replication_buffers", kept + max(held, default=0)  # what waits for several is there once
+    yield "mem_clients_slaves", sum(held)
     normal = [session for session in engine.sessions.values() if not session.is_replica]
     yield "mem_clients_normal", sum(session.unsent + session.query_pending for session in normal)
     yield "mem_cluster_links", 0
