@@ -453,6 +453,8 @@ class OvertimePort(Protocol):
 class ScriptsPort(Protocol):
     """Scripts and libraries of functions. Each may raise ReplyError, and then nothing is changed."""
 
+    everything_allowed: bool  #: scripts may call what makes no sense in one, too
+
     @property
     def overtime(self) -> OvertimePort:
         """The watch over the running script."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..errors import ReplyError
 from ..resp.replies import OK, Simple
 from .context import Context
+from .debug import debug
 from .flags import AtIndex, Flags, KeyNum, KeySpec, KeyUse
 from .grammar import Arg, flag, integer, key, maybe, one_of, value
 from .spec import command, container
@@ -182,4 +183,11 @@ def script_debug(ctx: Context, words: list[bytes]) -> Simple:
     if ctx.session.out:
         raise ReplyError("ERR SCRIPT DEBUG must be called outside a pipeline")
     ctx.session.script_debug = "" if mode == b"NO" else mode.decode()
+    return OK
+
+
+@debug("SET-DISABLE-DENY-SCRIPTS", "<0|1>", 1, 1)
+def set_disable_deny_scripts(ctx: Context, wanted: bytes) -> Simple:
+    """Whether scripts may call commands that are not allowed in them, for tests."""
+    ctx.host.scripts.everything_allowed = wanted == b"1"
     return OK

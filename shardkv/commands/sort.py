@@ -211,8 +211,8 @@ def _chosen(ctx: Context, held: Sortable, options: _Options) -> list[bytes]:
         found = _slice(held, low, high)
         return found[::-1] if options.descending else found
     elements = _slice(held, 0, size) if not isinstance(held, SetValue) else list(held)
-    if options.as_it_is and options.target is not None:
-        # A set has no order of its own that a replica would share.
+    if options.as_it_is and (options.target is not None or ctx.host.scripts.running is not None):
+        # A set has no order of its own that a replica would share, or that a script could rely on.
         options = _Options(alpha=True, descending=options.descending, target=options.target)
         elements = _sorted(ctx, elements, options)
     elif not options.as_it_is:

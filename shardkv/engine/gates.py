@@ -85,14 +85,19 @@ def durable(engine: Engine, session: Session, command: Command, words: list[byte
     """While what is written cannot be made to last, nothing is written; PING tells so, for those who watch the node."""
     if engine.disk_fault is None or session.is_primary:
         return None
-    if command.name == "exec" and not writes(session, command):
+    if command.name != "ping" and not writes(engine, session, command, words):
         return None
     return ReplyError(engine.disk_fault)
 
 
 def enough_replicas(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """``min-replicas-to-write``: what too few replicas would have is not accepted."""
-    if engine.replication.enough or engine.following or session.is_primary or not writes(session, command):
+    if (
+        engine.replication.enough
+        or engine.following
+        or session.is_primary
+        or not writes(engine, session, command, words)
+    ):
         return None
     return ReplyError("NOREPLICAS Not enough good replicas to write.")
 
@@ -101,7 +106,7 @@ def writable_here(engine: Engine, session: Session, command: Command, words: lis
     """A replica takes writes from its primary only, unless ``replica-read-only no``."""
     if not engine.following or session.is_primary or not engine.config.replica_read_only:
         return None
-    if not writes(session, command):
+    if not writes(engine, session, command, words):
         return None
     return ReplyError("READONLY You can't write against a read only replica.")
 
@@ -126,11 +131,11 @@ def not_from_replicas(engine: Engine, session: Session, command: Command, words:
     return ReplyError("ERR Replica can't interact with the keyspace")
 
 
-def writes(session: Session, command: Command) -> bool:
-    """Whether a request has the flag write, or for EXEC: one of those queued."""
+def writes(engine: Engine, session: Session, command: Command, words: list[bytes]) -> bool:
+    """Whether a request has the flag write, or for EXEC: one of those queued. Of a script its flags tell."""
     if command.name == "exec":
-        return any(queued.is_write for queued, _ in session.queue or ())
-    return command.is_write
+        return any(writes(engine, session, queued, request) for queued, request in session.queue or ())
+    return engine.scripts.writes(command, words) if command.runs_script else command.is_write
 
 
 def in_subscriber_mode(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
@@ -228,9 +233,10 @@ def gates_of(command: Command) -> tuple[Gate, ...]:
         without.add(outside_transactions)
     if not command.keys and command.name != "exec":
         without.add(routed)
-    if not command.is_write and command.name not in ("exec", "ping"):
+    may_write = command.is_write or command.runs_script or command.name == "exec"
+    if not may_write and command.name != "ping":
         without.add(durable)
-    if not command.is_write and command.name != "exec":
+    if not may_write:
         without |= {enough_replicas, writable_here}
     if command.flags & Flags.STALE and command.name != "exec":
         without.add(fresh_enough)

@@ -93,7 +93,7 @@ Check: TypeAlias = Callable[["Engine", Running, Command, list[bytes]], "ReplyErr
 
 def allowed_here(engine: Engine, run: Running, command: Command, words: list[bytes]) -> ReplyError | None:
     """Some commands make no sense in a script."""
-    return _NOT_HERE if command.flags & Flags.NOSCRIPT else None
+    return _NOT_HERE if command.flags & Flags.NOSCRIPT and not engine.scripts.everything_allowed else None
 
 
 def read_only(engine: Engine, run: Running, command: Command, words: list[bytes]) -> ReplyError | None:

@@ -56,6 +56,7 @@ class Scripts:
         self.debugging = ScriptDebugging(engine, self, self._calls)
         self.cache = ScriptCache()
         self.registry = Registry()
+        self.everything_allowed = False  #: also what makes no sense in a script (DEBUG SET-DISABLE-DENY-SCRIPTS)
         self._for_eval: Sandbox | None = None
         self._for_functions: Sandbox | None = None
 
@@ -190,17 +191,26 @@ class Scripts:
 
     def takes_memory(self, command: Command, words: list[bytes]) -> bool:
         """Whether the script or function that a request names is one that says what it does, and may take memory."""
+        flags = self._declared(command, words)
+        return not flags & (ScriptFlags.COMPATIBLE | ScriptFlags.NO_WRITES | ScriptFlags.ALLOW_OOM)
+
+    def writes(self, command: Command, words: list[bytes]) -> bool:
+        """Whether the script or function that a request names is one that says what it does, and may write."""
+        return not self._declared(command, words) & (ScriptFlags.COMPATIBLE | ScriptFlags.NO_WRITES)
+
+    def _declared(self, command: Command, words: list[bytes]) -> ScriptFlags:
+        """What the script or function that a request names says of itself; ``COMPATIBLE`` if it says nothing."""
         if command.name.startswith("fcall"):
             function = self.registry.functions.get(words[1].lower())
-            flags = ScriptFlags.COMPATIBLE if function is None else function.flags
-        else:
-            by_name = command.name.startswith("evalsha")
-            script = self.cache.by_sha(words[1]) if by_name else self.cache.by_body(words[1])
-            try:
-                flags = script_flags(b"" if by_name else words[1])[0] if script is None else script.flags
-            except ReplyError:
-                return False  # it is told what is wrong with its first line
-        return not flags & (ScriptFlags.COMPATIBLE | ScriptFlags.NO_WRITES | ScriptFlags.ALLOW_OOM)
+            return ScriptFlags.COMPATIBLE if function is None else function.flags
+        by_name = command.name.startswith("evalsha")
+        script = self.cache.by_sha(words[1]) if by_name else self.cache.by_body(words[1])
+        if script is not None:
+            return script.flags
+        try:
+            return script_flags(b"" if by_name else words[1])[0]
+        except ReplyError:
+            return ScriptFlags.COMPATIBLE  # it is told what is wrong with its first line
 
     # ---- running
 

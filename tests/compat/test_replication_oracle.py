@@ -210,6 +210,47 @@ def test_writes_are_refused_without_enough_replicas_as_by_redis(both: tuple[Serv
     assert answers[0] == answers[1]
 
 
+_WRITES: Final = "#!lua\nreturn 1"
+_READS: Final = "#!lua flags=no-writes\nreturn 1"
+SCRIPTS: Final = [
+    ["EVAL", _WRITES, "0"], ["EVAL", _READS, "0"], ["EVAL", "return redis.call('set', 'x', 1)", "0"],
+    ["EVAL_RO", _WRITES, "0"], ["EVALSHA", "0" * 40, "0"], ["FCALL", "w", "0"], ["FCALL_RO", "w", "0"],
+    ["FCALL", "r", "0"], ["FCALL", "none", "0"], ["EVAL", "#!lua flags=nonsense\nreturn 1", "0"],
+]  # fmt: skip
+_FUNCTIONS: Final = """#!lua name=l
+local function one() return 1 end
+redis.register_function('w', one)
+redis.register_function{function_name = 'r', callback = one, flags = {'no-writes'}}"""
+
+
+def test_what_scripts_say_of_themselves_counts_before_they_run_as_with_redis(both: tuple[Server, Server]) -> None:
+    """On a replica, without enough replicas, in a transaction there, and in one that was queued before."""
+    answers = []
+    for server in both:
+        with server.client() as client, server.client() as other:
+            client.must("FUNCTION", "LOAD", _FUNCTIONS)
+            client.must("CONFIG", "RESETSTAT")
+            told = []
+            for words in SCRIPTS:
+                other.must("MULTI")
+                told.append(other.raw(*words))
+                client.must("REPLICAOF", "127.0.0.1", 1)
+                told += [other.raw("EXEC"), client.raw(*words)]
+                client.must("MULTI")
+                told += [client.raw(*words), client.raw("EXEC")]
+                client.must("REPLICAOF", "NO", "ONE")
+                client.must("CONFIG", "SET", "min-replicas-to-write", 1)
+                told.append(client.raw(*words))
+                client.must("CONFIG", "SET", "min-replicas-to-write", 0)
+            client.must("FUNCTION", "FLUSH")
+            counted = replication(client, "commandstats").items()
+            told += sorted(
+                f"{name} {re.sub('usec[^,]*,', '', text)}".encode() for name, text in counted if "call" in name
+            )
+            answers.append(told)
+    assert answers[0] == answers[1]
+
+
 def test_a_writable_replica_keeps_its_own_times(both: tuple[Server, Server]) -> None:
     for server in both:
         with server.client() as client:

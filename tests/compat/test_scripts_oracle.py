@@ -252,6 +252,13 @@ ODDITIES = """
 """
 
 
+def test_scripts_get_the_elements_of_a_set_in_the_order_of_their_names(oracle: Redis) -> None:
+    requests = [[b"SADD", b"set", *b"z aa b a azz c".split()]]
+    for words in (b"'by', '_'", b"'by', '_', 'desc'", b"'by', '_', 'limit', 1, 2", b"'by', '_', 'store', 'list'"):
+        requests.append([b"EVAL", b"return redis.call('sort', KEYS[1], %b)" % words, b"1", b"set"])
+    agree(oracle, requests)
+
+
 def test_requests_that_make_no_sense(oracle: Redis) -> None:
     agree(oracle, ODDITIES)
 
