@@ -11,6 +11,7 @@ from binascii import crc_hqx
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
+from ..keyspace.database import LARGE_SLOT
 from ..keyspace.slots import key_slot
 from ..keyspace.usage import Recency, Usage
 from ..keyspace.weight import BLOCKS, ENTRY, NUMBER, TEXT
@@ -36,6 +37,15 @@ def _exceeded(db: Database) -> bool:
     """Whether memory is over the limit, so that the gates have to look at what takes more."""
     books = db.books
     if books is None or books.used <= books.limit:
+        return False
+    books.alarm()
+    return True
+
+
+def _near(db: Database) -> bool:
+    """Whether memory is so near to its limit that room should be made before a whole run."""
+    books = db.books
+    if books is None or books.used <= books.brim:
         return False
     books.alarm()
     return True
@@ -177,9 +187,9 @@ def booked_twins(twins: dict[str, Twin]) -> dict[str, Twin]:
 def _use(usage: Usage, places: Iterable[tuple[int, bytes]]) -> None:
     """Keys are being used, each told with its slot."""
     if type(usage) is Recency:
-        slots, now = usage.slots, usage.fresh()
+        rooms, now = usage.slots, usage.fresh()
         for slot, key in places:
-            slots[slot][key] = now
+            rooms[slot][key] = now
     else:
         for slot, key in places:
             usage.used(slot, key)
@@ -205,27 +215,32 @@ def read_run(run: Run) -> Run:
 
 
 def set_run(db: Database, columns: Columns, nil: bytes) -> Answered:
-    """A run of SET key value."""
-    if len(columns) != 3 or db.attended or _exceeded(db):
+    """A run of SET key value. It ends where memory is exceeded."""
+    if len(columns) != 3 or db.attended or _near(db):
         return _DECLINED
     keys, texts = columns[1], columns[2]
     slots = slots_of(db, keys)
     if slots is None:
         return _DECLINED
-    done, grown = _store(db, keys, slots, texts)
+    done = _store(db, keys, slots, texts)
+    if done and db.usage is not None:
+        db.usage.look_at(slots[db.dirty % done])  # a room that fills is looked at soon, wherever in a run its keys are
     db.dirty += done
-    if db.books is not None:
-        db.books.used += grown
     return OK_BYTES * done, done
 
 
-def _store(db: Database, keys: Column, slots: list[int], texts: Column) -> tuple[int, int]:
-    """Store strings under keys that have no expiry and hold strings or nothing: how many, from the first on, and by how
-    much the keyspace has grown."""
+def _store(db: Database, keys: Column, slots: list[int], texts: Column) -> int:
+    """Store strings under keys that have no expiry and hold strings or nothing: how many, from the first on."""
+    books, usage = db.books, db.usage
+    assert books is not None, "else the plain run would be here"
     values, access, clock = db.values, db.access, db.clock
     expires = db.expires if db.expiring else None
-    usage = db.usage
-    done = grown = 0
+    rooms, fresh = (None, 0) if usage is None else (usage.slots, usage.fresh())
+    counts = usage is not None and not isinstance(usage, Recency)
+    left = books.limit - books.used
+    most = min(db.filled, LARGE_SLOT)  # where a slot grows beyond, more is to be done
+    first: list[int] = []
+    done = grown = added = 0
     for key, slot, text in zip(keys, slots, texts, strict=True):
         if expires is not None:
             times = expires[slot]
@@ -233,30 +248,43 @@ def _store(db: Database, keys: Column, slots: list[int], texts: Column) -> tuple
                 break
         held = values[slot]
         old = held.get(key)
-        if type(old) is bytes:
+        if old is None:
             held[key] = text
-            if usage is not None:
-                usage.used(slot, key)
+            count = len(held)
+            if count > most:
+                db.grown(slot, count)
+            else:
+                added += 1
+                if count == 1:
+                    first.append(slot)
+            grown += ENTRY + ((len(key) + TEXT) & BLOCKS) + ((len(text) + TEXT) & BLOCKS)
+            if rooms is not None:
+                rooms[slot][key] = fresh
+        elif type(old) is bytes:
+            held[key] = text
             if len(old) != len(text):
                 grown += ((len(text) + TEXT) & BLOCKS) - ((len(old) + TEXT) & BLOCKS)
-        elif old is None:
-            held[key] = text
-            db.grown(slot, len(held))
-            grown += ENTRY + ((len(key) + TEXT) & BLOCKS) + ((len(text) + TEXT) & BLOCKS)
-            if usage is not None:
-                usage.new(slot, key)
+            if counts:
+                usage.used(slot, key)  # type: ignore[union-attr]  # there is one that counts
+            elif rooms is not None:
+                rooms[slot][key] = fresh
         else:
             break
         access[slot] = clock
         done += 1
-    return done, grown
+        if grown > left:
+            break
+    db.size += added
+    db.settled(first)
+    books.used += grown
+    return done
 
 
 def incr_run(run: Run) -> Run:
     """A run of INCR."""
 
     def count(db: Database, columns: Columns, nil: bytes) -> Answered:
-        if _exceeded(db):
+        if _near(db):
             return _DECLINED
         before = db.size
         replies, done = run(db, columns, nil)
@@ -271,7 +299,7 @@ def changing_run(run: Run) -> Run:
     """A run that changes one collection."""
 
     def change(db: Database, columns: Columns, nil: bytes) -> Answered:
-        if len(columns) < 2 or _exceeded(db):
+        if len(columns) < 2 or _near(db):
             return _DECLINED
         replies, count = run(db, columns, nil)
         if count:

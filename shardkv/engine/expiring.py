@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..commands.hash_fields import expire_fields
 from ..keyspace.expiry import ExpireCycle
-from .going import has_gone
+from .going import deletion, have_gone
 
 if TYPE_CHECKING:
     from ..keyspace.database import Database
@@ -58,8 +58,9 @@ class Expiring:
         engine = self._engine
         database.discard(key)
         engine.stats.expired += 1
-        lazily = engine.config.lazyfree_lazy_expire
-        has_gone(engine, database, key, "expired", watched=engine.watches.expired, lazily=lazily)
+        have_gone(engine, database, (key,), "expired", watched=engine.watches.expired)
+        if engine.sinks:
+            engine.propagation.add(database, [deletion(lazily=engine.config.lazyfree_lazy_expire), key])
 
     def remember(self, database: Database, key: bytes) -> None:
         """A client of a writable replica has given a key a time. The primary knows nothing of it: it expires here."""

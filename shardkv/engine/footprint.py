@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..commands.session import SESSION_BYTES
 from ..keyspace.slots import SLOT_COUNT
+from ..keyspace.usage import BUCKET_ENTRY
+from ..keyspace.usage import STARTUP as USES_STARTUP
 from ..keyspace.weight import ENTRY
 
 if TYPE_CHECKING:
@@ -44,8 +46,6 @@ EMPTY_SLOT: Final = getsizeof({})
 STARTUP: Final = EMPTY_SLOT * SLOT_COUNT
 #: Slots whose tables are measured to know how large all are.
 TABLES_MEASURED: Final = 256
-#: An entry of a dict in a large slot, its share of the dict included.
-BUCKET_ENTRY: Final = 75
 
 
 class Footprint:
@@ -87,7 +87,8 @@ class Footprint:
         backlog = engine.replication.history.backlog
         scripts = engine.scripts
         self.beside = (
-            STARTUP * (len(opened) + sum(database.usage is not None for database in opened))
+            STARTUP * len(opened)
+            + USES_STARTUP * sum(database.usage is not None for database in opened)
             + self.uncounted
             + max(0, engine.limits.total - self._for_replicas(queued=False))
             + SESSION_BYTES * len(engine.sessions)
@@ -139,9 +140,8 @@ def _tables(database: Database) -> int:
         times = database.expires[slot]
         if times is not None:
             size += getsizeof(times) - ENTRY * len(times)
-        if usage is not None:
-            size += _table(usage.slots[slot])
-    return max(0, size * len(live) // len(looked) - ENTRY * database.size)
+    size = size * len(live) // len(looked) + (0 if usage is None else usage.memory(TABLES_MEASURED))
+    return max(0, size - ENTRY * database.size)
 
 
 def _table(held: Sized) -> int:

@@ -1,8 +1,8 @@
-"""What follows when a key goes without anybody having asked for it: its time is over, or memory is."""
+"""What follows when keys go without anybody having asked for it: their time is over, or memory is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,23 +10,25 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
-def has_gone(
+def have_gone(
     engine: Engine,
     database: Database,
-    key: bytes,
+    keys: Sequence[bytes],
     event: str,
     *,
     watched: Callable[[Database, bytes], None],
-    lazily: bool,
 ) -> None:
-    """Tell all who care that a key has been deleted. ``watched`` tells those who watch it; DEL is propagated, or UNLINK
-    if it is to be freed ``lazily``."""
-    database.dirty += 1
+    """Tell all who are on this node and care that keys have been deleted. ``watched`` tells those who watch one."""
+    database.dirty += len(keys)
     if database.attended:
-        watched(database, key)
-        engine.awaken(database, key)
-        if engine.messages.tracking:
-            engine.messages.changed(key, written=False)
-        engine.notice(database, key, event)
-    if engine.sinks:
-        engine.propagation.add(database, [b"UNLINK" if lazily else b"DEL", key])
+        for key in keys:
+            watched(database, key)
+            engine.awaken(database, key)
+            if engine.messages.tracking:
+                engine.messages.changed(key, written=False)
+            engine.notice(database, key, event)
+
+
+def deletion(*, lazily: bool) -> bytes:
+    """The command by which their going is propagated, key by key."""
+    return b"UNLINK" if lazily else b"DEL"

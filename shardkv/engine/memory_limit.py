@@ -15,10 +15,10 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from ..keyspace.books import Books
-from ..keyspace.eviction import Eviction, Policy
+from ..keyspace.eviction import Policy
 from ..keyspace.usage import Frequency, Recency, Usage
+from .evicting import Evicting
 from .footprint import Footprint
-from .going import has_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +26,10 @@ if TYPE_CHECKING:
     from ..keyspace.database import Database
     from .engine import Engine
 
-#: Keys that are given up between two looks at the clock.
-PORTION: Final = 32
-#: When room is made, a little more is made than is needed: at most so many bytes, and this share of the limit.
-SPARE_BYTES: Final = 16 * 1024
-SPARE_SHARE: Final = 256
-#: Draws that yield no key in a row, until there is none.
-FRUITLESS: Final = 32
+#: When room is made, a little more is made than is needed: at most so many bytes, and this share of the limit. Before
+#: whole runs it is made when half of that is used up.
+SPARE_BYTES: Final = 128 * 1024
+SPARE_SHARE: Final = 128
 #: When the books have changed by one part in so many, what stands beside them is measured again.
 MEASURED_SHARE: Final = 32
 #: What counting the keys may take at once when the limit is switched on, and in each step from then on, in seconds.
@@ -47,8 +44,7 @@ class MemoryLimit:
         self._engine = engine
         self.books: Books | None = None
         self._known: tuple[Any, ...] = ()  #: the options as they were obeyed last
-        self._policy = Policy.named("noeviction")
-        self._eviction = Eviction(self._policy, engine.rng)
+        self._evicting = Evicting(engine)
         self._usage_kind = ""
         self.footprint = Footprint(engine)
         self._measured = 0  #: what stood in the books when that was measured last
@@ -69,9 +65,7 @@ class MemoryLimit:
             return
         self._known = known
         policy = Policy.named(str(config.maxmemory_policy))
-        if policy != self._policy:
-            self._policy = policy
-            self._eviction = Eviction(policy, engine.rng)
+        self._evicting.obey(policy)
         kind = policy.order if policy.order == "lfu" or (policy.order == "lru" and config.maxmemory) else ""
         keeps = bool(kind or config.maxmemory) and not engine.loading
         if kind != self._usage_kind or keeps != (self.books is not None):
@@ -134,10 +128,19 @@ class MemoryLimit:
             return
         limit, exempt = self._engine.config.maxmemory, self._known[-1]
         books.limit = inf if not limit or exempt else self.footprint.room(limit)
+        books.brim = books.limit - self._spare // 2
         if books.used > books.limit and books.complete:
             self._alarm()
         elif self.pressed:
             self._relieved()
+
+    @property
+    def _spare(self) -> int:
+        """Bytes by which more room is made than is needed, where any can be."""
+        books = self.books
+        if books is None or books.limit == inf or not self._evicting.policy.order:
+            return 0
+        return min(SPARE_BYTES, max(0, int(books.limit)) // SPARE_SHARE)
 
     def _alarm(self) -> None:
         if not self.pressed:
@@ -153,13 +156,11 @@ class MemoryLimit:
             return True
         if abs(books.used - self._measured) * MEASURED_SHARE > self._measured:
             self.measure()
-        if books.used <= books.limit:
-            self._relieved()
-            return True
-        if self._policy.order:
-            self._evict(books)
+        if books.used > books.brim and self._evicting.policy.order:
+            self.starved = not self._evicting.make_room(books, books.limit - self._spare)
         else:
             self.starved = True
+        self.starved = self.starved and books.used > books.limit
         if books.used <= books.limit:
             self._relieved()
         elif self._exceeded_since is None:
@@ -168,11 +169,15 @@ class MemoryLimit:
 
     def _may_evict(self) -> bool:
         engine = self._engine
-        return not (
-            engine.loading
-            or engine.pausing.until is not None
-            or engine.scripts.overtime.refusal is not None
-            or (engine.following and engine.config.replica_ignore_maxmemory)
+        return (
+            self.books is not None
+            and self.books.complete
+            and not (
+                engine.loading
+                or engine.pausing.until is not None
+                or engine.scripts.overtime.refusal is not None
+                or (engine.following and engine.config.replica_ignore_maxmemory)
+            )
         )
 
     def _relieved(self) -> None:
@@ -182,52 +187,15 @@ class MemoryLimit:
             self._exceeded_since = None
         self._engine.refresh_calm()
 
-    def _evict(self, books: Books) -> None:
-        """Give up keys until there is room, or for as long as ``maxmemory-eviction-tenacity`` says."""
-        engine = self._engine
-        stopwatch = engine.stopwatch
-        started = stopwatch()
-        until = started + _patience(engine.config.maxmemory_eviction_tenacity)
-        target = books.limit - min(SPARE_BYTES, max(0, books.limit) // SPARE_SHARE)
-        fruitless = 0
-        self.starved = False
-        while books.used > target and fruitless < FRUITLESS:
-            chosen = self._eviction.choose(engine.databases.opened, engine.config.maxmemory_samples, PORTION)
-            before = engine.stats.evicted
-            while chosen and books.used > target:
-                self._give_up(*chosen.pop())
-            self._eviction.take_back(chosen)
-            fruitless = fruitless + 1 if engine.stats.evicted == before else 0
-            engine.propagation.leave(together=False)
-            if stopwatch() >= until and books.used > target:
-                break
-        else:
-            self.starved = books.used > books.limit
-        engine.observer.held_up("eviction-cycle", stopwatch() - started)
-        if engine.waiting.ready:
-            engine.waiting.serve()
-
-    def _give_up(self, database: Database, key: bytes) -> None:
-        """Delete a key with all consequences."""
-        engine = self._engine
-        watched = engine.observer.watches_latency
-        started = engine.stopwatch() if watched else 0.0
-        if (self._policy.volatile and database.expiry(key) is None) or not database.discard(key):
-            return  # a candidate of old, or twice the same
-        database.fit(key)
-        if watched:
-            engine.observer.held_up("eviction-del", engine.stopwatch() - started)
-        engine.stats.evicted += 1
-        lazily = engine.config.lazyfree_lazy_eviction
-        has_gone(engine, database, key, "evicted", watched=engine.watches.touched, lazily=lazily)
-
     # ---- time
 
     @property
     def deadline(self) -> int | None:
         """When ``tick`` wants to be called (Unix milliseconds): at once, or not."""
         books = self.books
-        if books is None or not (not books.complete or (self.pressed and self._policy.order and not self.starved)):
+        if books is None or not (
+            not books.complete or (self.pressed and self._evicting.policy.order and not self.starved)
+        ):
             return None
         return self._engine.now if not books.complete or self._may_evict() else None
 
@@ -255,10 +223,3 @@ class MemoryLimit:
         """CONFIG RESETSTAT."""
         self._exceeded_seconds = 0.0
         self._exceeded_since = None
-
-
-def _patience(tenacity: int) -> float:
-    """Seconds that giving up may take at once: up to 10 a straight line, then a steep curve, and at last for ever."""
-    if tenacity <= 10:
-        return 50e-6 * tenacity
-    return 500e-6 * 1.15 ** (tenacity - 10) if tenacity < 100 else inf

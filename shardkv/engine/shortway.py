@@ -216,6 +216,9 @@ class ShortWay:
         dirty = db.dirty
         try:
             replies, count = shortcut.run(db, columns, NULL3 if session.resp3 else NULL2)
+            if not count and self._engine.memory.pressed and self._engine.memory.relieve():  # it asked for room
+                started = self._stopwatch()
+                replies, count = shortcut.run(db, columns, NULL3 if session.resp3 else NULL2)
         except DamagedValue:  # the first request has met it, and nothing is changed: each one answers for itself
             return 0
         if count:

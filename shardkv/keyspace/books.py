@@ -38,12 +38,13 @@ class Books:
     ``alarm()`` is called when a change has brought ``used`` above ``limit``.
     """
 
-    __slots__ = ("_buffers", "_databases", "_uncounted", "alarm", "limit", "used")
+    __slots__ = ("_buffers", "_databases", "_uncounted", "alarm", "brim", "limit", "used")
 
     def __init__(self, databases: Sequence[Database], alarm: Callable[[], None]) -> None:
         self._databases = databases
         self.alarm = alarm
         self.limit: float = inf
+        self.brim: float = inf  #: a little less, where room is made before many keys come at once
         self.used = 0
         self._buffers: dict[tuple[Database, bytes], int] = {}  #: strings that are changed in place
         self._uncounted: dict[Database, int] = {}  #: databases that are not counted to the end, each with its next slot
@@ -116,7 +117,11 @@ class Books:
         if type(value) is bytes and not self._uncounted:
             self.used -= ENTRY + ((len(key) + TEXT) & BLOCKS) + ((len(value) + TEXT) & BLOCKS)
         elif not (self._uncounted and self._skips(database, slot)):
-            self.used -= ENTRY + ((len(key) + TEXT) & BLOCKS) + self._close(database, key, value)
+            self.used -= self.closed(database, key, value)
+
+    def closed(self, database: Database, key: bytes, value: Any) -> int:
+        """What a key that is counted and has been removed weighed: for those who take the sum of many."""
+        return ENTRY + ((len(key) + TEXT) & BLOCKS) + self._close(database, key, value)
 
     def timed(self, database: Database, slot: int, count: int) -> None:
         """So many expiry times have come (or gone: less than none)."""

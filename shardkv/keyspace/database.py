@@ -12,16 +12,16 @@ in steps.
 
 from __future__ import annotations
 
+from array import array
 from binascii import crc_hqx
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..values.buckets import Buckets
 from ..values.deadlines import Deadlines
 from .freeing import LONG, Freeing
-from .rooms import fitted
 from .slots import SLOT_COUNT, SLOT_MASK, key_slot
 from .usage import LFU_START, Frequency, Recency, Usage
 
@@ -84,7 +84,7 @@ class Database:
         self.expiring = 0
         self.filled = 0  #: the largest slot seen, for weighing random picks
         self.live: list[int] = []  #: the slots that hold keys, in no order
-        self.place: dict[int, int] = {}  #: where in ``live`` a slot stands
+        self.place = array("H", bytes(2 * SLOT_COUNT))  #: where in ``live`` a slot stands that is there
         self.now = 0  #: what should have ended before this has expired: the batch's time, or 0 where another decides
         self.clock = 0  #: the same in seconds
         self.misses = 0  #: of the tuned commands, which count as hits at first
@@ -142,13 +142,21 @@ class Database:
             if type(held) is dict:
                 self.values[slot] = Buckets(held)
 
-    def _emptied(self, slot: int) -> None:
-        """Take a slot out of ``live``: the last one moves into its place."""
-        place = self.place.pop(slot)
-        last = self.live.pop()
-        if last != slot:
-            self.live[place] = last
-            self.place[last] = place
+    def settled(self, slots: Iterable[int]) -> None:
+        """Each of these slots has its first key. For those who write many ``values`` directly."""
+        live, place = self.live, self.place
+        for slot in slots:
+            place[slot] = len(live)
+            live.append(slot)
+
+    def emptied(self, slots: Iterable[int]) -> None:
+        """The last key of each of these slots has gone. For those who take from ``values`` directly."""
+        live, place = self.live, self.place
+        for slot in slots:
+            last = live.pop()  # it moves to where the slot stood
+            if last != slot:
+                live[place[slot]] = last
+                place[last] = place[slot]
 
     def remove(self, key: bytes) -> Value | None:
         """Take a key and its expiry out; its value, or None if it was not there."""
@@ -159,7 +167,7 @@ class Database:
             return None
         self.size -= 1
         if not held:
-            self._emptied(slot)
+            self.emptied((slot,))
         times = self.expires[slot]
         if times is not None and times.pop(key, None) is not None:
             self._one_less(slot, times)
@@ -212,15 +220,6 @@ class Database:
         if known is None or first < known:
             self.hash_times.set(key, first)
 
-    def fit(self, key: bytes) -> None:
-        """Give back what room there is too much in the slot of a key."""
-        slot = key_slot(key)
-        held = self.values[slot]
-        if type(held) is dict:
-            self.values[slot] = fitted(held)
-        if self.usage is not None:
-            self.usage.fit(slot)
-
     # ---- use
 
     def idle_seconds(self, key: bytes, now: int) -> int:
@@ -259,10 +258,9 @@ class Database:
             values[slot], expires[slot] = {}, None
         self.size = self.expiring = self.filled = 0
         self.live = []
-        self.place = {}
         self.hash_times = Deadlines()
         if self.usage is not None:
-            self.usage.slots = [{} for _ in range(SLOT_COUNT)]
+            self.usage.clear()
         if self.books is not None:
             self.books.cleared()
 
@@ -272,8 +270,8 @@ class Database:
         self.clear()
         for name in ("values", "expires", "access", "size", "expiring", "filled", "live", "place", "hash_times"):
             setattr(self, name, getattr(other, name))
-        if self.usage is not None:
-            self.usage.slots = [{} for _ in range(SLOT_COUNT)] if other.usage is None else other.usage.slots
+        if self.usage is not None and type(self.usage) is type(other.usage):
+            self.usage.take_over(other.usage)
         if self.books is not None:
             self.books.recount()
 
@@ -312,8 +310,8 @@ class Database:
         if self.books is not None:
             self.books.dropped(self, slot)
         if self.usage is not None:
-            self.usage.drop(slot)
-        self._emptied(slot)
+            self.usage.drop(slot, self.values[slot])
+        self.emptied((slot,))
         self.freeing.give_all((self.values[slot],), (self.expires[slot],), count)
         self.values[slot] = {}
         times = self.expires[slot]
@@ -387,7 +385,7 @@ class Database:
         """Assert the invariants."""
         assert self.size == sum(len(held) for held in self.values)
         assert sorted(self.live) == [slot for slot, held in enumerate(self.values) if held]
-        assert all(self.live[place] == slot for slot, place in self.place.items())
+        assert all(self.place[slot] == place for place, slot in enumerate(self.live))
         assert self.expiring == sum(len(times) for times in self.expires if times is not None)
         for slot, held in enumerate(self.values):
             assert all(key_slot(key) == slot for key in held)

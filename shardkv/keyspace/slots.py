@@ -7,6 +7,8 @@ are any.
 from __future__ import annotations
 
 from binascii import crc_hqx
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 SLOT_COUNT: Final = 16384
@@ -29,3 +31,10 @@ def key_slot(key: bytes) -> int:
     if 123 not in key:  # "{": as an integer the search is three times cheaper than as bytes
         return crc_hqx(key, 0) & SLOT_MASK
     return crc_hqx(hash_tag(key), 0) & SLOT_MASK
+
+
+def key_slots(keys: Sequence[bytes]) -> list[int]:
+    """The slots of many keys."""
+    if 123 in b"".join(keys):  # one of them may have a hash tag
+        return list(map(key_slot, keys))
+    return [crc & SLOT_MASK for crc in map(crc_hqx, keys, repeat(0))]

@@ -1,19 +1,24 @@
 """When, or how often, each key was used, for the policies that give up what is used least (LRU and LFU).
 
-Beside the keys of a slot stands a dict of numbers, one for each key (``fill`` has seen to those that were there before
-this was kept in mind, and had only the last use of their slot in common). What the
-number says is a subclass's concern. The numbers are objects that many keys share, so that one more key costs its
-place in a dict and nothing else.
+Beside the keys stands a number for each (``fill`` has seen to those that were there before this was kept in mind, and
+had only the last use of their slot in common). What the number says is a subclass's concern. The numbers are objects
+that many keys share, so that one more key costs its place in a dict and nothing else.
+
+Those dicts are *rooms*: neighbouring slots share one, as long as it is small, and each slot refers to its own. So the
+few keys that a slot has do not cost a dict of their own, and whoever looks for keys to give up finds many in one place.
+A room that has become large is divided among its slots, down to one; should that be large still, it becomes
+``Buckets``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from sys import getsizeof
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
 from ..values.buckets import Buckets
 from .rooms import fitted
-from .slots import SLOT_COUNT
+from .slots import SLOT_COUNT, SLOT_MASK, key_slots
 
 if TYPE_CHECKING:
     from random import Random
@@ -23,11 +28,20 @@ if TYPE_CHECKING:
 Uses: TypeAlias = "dict[bytes, int] | Buckets[int]"
 #: Keys by slot.
 Keys: TypeAlias = "Sequence[Any] | Mapping[int, Iterable[bytes]]"
+#: Bytes of an entry of a dict in a large room, its share of the dict included.
+BUCKET_ENTRY: Final = 75
 
 #: The unit in which a last use is told is 2**4 = 16 milliseconds.
 SHIFT: Final = 4
-#: A slot with more keys than this has them in many small dicts: a large one would stand still when it grows.
-_LARGE: Final = 1024
+#: Slots that share a room at first (a power of two), and rooms that there are then.
+WIDEST: Final = 16
+ROOMS: Final = SLOT_COUNT // WIDEST
+#: Bytes of those, and of the tables that lead to them.
+STARTUP: Final = ROOMS * getsizeof({}) + 9 * SLOT_COUNT
+#: A room with more keys than this is divided: somewhere between here and twice as many, lest all rooms be divided, and
+#: all dicts grow, at the same time.
+LARGE: Final = 160
+_SPREAD: Final = 161
 
 #: What a new key's counter starts with, and where counters end.
 LFU_START: Final = 5
@@ -43,13 +57,18 @@ class Clock(Protocol):
 
 
 class Usage:
-    """The numbers of one database. A subclass says what they mean, and ``scores`` keys: the highest goes first."""
+    """The numbers of one database. A subclass says what they mean, and how much each key is worth: the lowest goes
+    first."""
 
-    __slots__ = ("clock", "slots")
+    __slots__ = ("clock", "slots", "widths")
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.slots: list[Uses] = [{} for _ in range(SLOT_COUNT)]
+        self.slots: list[Uses] = []  #: the room that each slot's keys are in
+        self.widths = bytearray()  #: how many slots have that one: it begins at a multiple of that
+        self.clear()
+
+    # ---- what the numbers mean
 
     def fresh(self) -> int:
         """The number of a key that is new."""
@@ -59,35 +78,39 @@ class Usage:
         """A key is being used."""
         raise NotImplementedError
 
-    def scores(self, slots: Iterable[int], keys: Keys, otherwise: Sequence[int]) -> list[int]:
-        """How well each of ``keys[slot]`` could be done without, slot by slot. ``otherwise[slot]``: Unix seconds when
-        those were used of which nothing is known."""
-        raise NotImplementedError
-
-    def all_scores(self, window: Iterable[Uses]) -> list[int]:
-        """The same for all keys of some of ``self.slots``."""
-        raise NotImplementedError
-
-    def fill(self, slot: int, keys: Iterable[bytes], at: int) -> None:
-        """Take it that the keys of a slot of which nothing is known were used at this time (Unix seconds)."""
-        uses = self.slots[slot]
-        number = self.number_at(at)
-        for key in keys:
-            if key not in uses:
-                uses[key] = number
-        if len(uses) > _LARGE and isinstance(uses, dict):
-            self.slots[slot] = Buckets(uses)
-
     def number_at(self, seconds: int) -> int:
         """The number of a key that was new at this time (Unix seconds)."""
         raise NotImplementedError
 
+    def worths(self, numbers: list[int]) -> list[int]:
+        """How much the keys with these numbers are worth."""
+        raise NotImplementedError
+
+    def worths_of(self, slots: Iterable[int], keys: Keys, otherwise: Sequence[int]) -> list[int]:
+        """How much each of ``keys[slot]`` is worth, slot by slot. ``otherwise[slot]``: Unix seconds when those were
+        used of which nothing is known."""
+        found: list[int] = []
+        for slot in slots:
+            number_of = self.slots[slot].get
+            numbers = map(number_of, keys[slot])
+            found += [self.number_at(otherwise[slot]) if number is None else number for number in numbers]
+        return self.worths(found)
+
+    # ---- keys that come and go
+
     def new(self, slot: int, key: bytes) -> None:
         """A key is there that was not before."""
-        uses = self.slots[slot]
-        uses[key] = self.fresh()
-        if len(uses) > _LARGE and isinstance(uses, dict):
-            self.slots[slot] = Buckets(uses)
+        self.slots[slot][key] = self.fresh()
+        self.look_at(slot)
+
+    def fill(self, slot: int, keys: Iterable[bytes], at: int) -> None:
+        """Take it that the keys of a slot of which nothing is known were used at this time (Unix seconds)."""
+        room = self.slots[slot]
+        number = self.number_at(at)
+        for key in keys:
+            if key not in room:
+                room[key] = number
+        self.look_at(slot)
 
     def kept(self, slot: int, key: bytes) -> int | None:
         """The number of a key, for ``keep``. None: nothing is known."""
@@ -104,48 +127,110 @@ class Usage:
         """A key is not there any more."""
         self.slots[slot].pop(key, None)
 
-    def fit(self, slot: int) -> None:
-        """Give back what room there is too much."""
-        uses = self.slots[slot]
-        if isinstance(uses, dict):
-            self.slots[slot] = fitted(uses)
+    def drop(self, slot: int, keys: Iterable[bytes]) -> None:
+        """No key of a slot is there any more; these were all."""
+        if self.widths[slot] == 1:
+            self.slots[slot] = {}
+        else:
+            room = self.slots[slot]
+            for key in keys:
+                room.pop(key, None)
 
-    def drop(self, slot: int) -> None:
-        """No key of a slot is there any more."""
-        self.slots[slot] = {}
+    def clear(self) -> None:
+        """No key is there any more."""
+        rooms: list[Uses] = [{} for _ in range(ROOMS)]
+        self.slots = [room for room in rooms for _ in range(WIDEST)]
+        self.widths = bytearray([WIDEST]) * SLOT_COUNT
+
+    def take_over(self, other: Self) -> None:
+        """Know what ``other`` knows, which is not to be used any more."""
+        self.slots, self.widths = other.slots, other.widths
+
+    # ---- rooms
+
+    def look_at(self, slot: int) -> None:
+        """Divide the room of a slot if it has become large. Keys may have come meanwhile, but not very many."""
+        room = self.slots[slot]
+        if len(room) > LARGE and isinstance(room, dict) and len(room) > LARGE + (slot & -self.widths[slot]) % _SPREAD:
+            self._divide(slot, room)
+
+    def _divide(self, slot: int, room: dict[bytes, int]) -> None:
+        half = self.widths[slot] >> 1
+        if not half:
+            self.slots[slot] = Buckets(room)
+            return
+        first = slot & -(half << 1)
+        middle = first + half
+        lower: dict[bytes, int] = {}
+        upper: dict[bytes, int] = {}
+        for (key, number), place in zip(room.items(), key_slots(list(room)), strict=True):
+            (lower if place < middle else upper)[key] = number
+        for start, part in ((first, lower), (middle, upper)):
+            self.slots[start : start + half] = [part] * half
+            self.widths[start : start + half] = bytes([half]) * half
+            self.look_at(start)
+
+    def walk(self, slot: int, inner: int) -> tuple[dict[bytes, int], int, int]:
+        """A walk through all keys: those that are found at a slot (any at first) and a place inside a large room
+        (0 at first), and where it goes on. A room is made smaller if it has more room than it needs."""
+        room = self.slots[slot]
+        if isinstance(room, Buckets):
+            inner, bucket = room.step(inner)
+            return bucket, slot if inner else (slot + 1) & SLOT_MASK, inner
+        width = self.widths[slot]
+        first = slot & -width
+        smaller = fitted(room)
+        if smaller is not room:
+            self.slots[first : first + width] = [smaller] * width
+        return smaller, (first + width) & SLOT_MASK, 0
+
+    def memory(self, looks: int) -> int:
+        """Bytes of all rooms beyond those that there are at first, by a look at so many of them."""
+        step = max(1, SLOT_COUNT // looks)
+        slots, widths = self.slots, self.widths
+        size = sum(_size(slots[slot]) / widths[slot] for slot in range(0, SLOT_COUNT, step))
+        return max(0, int(size * step) - ROOMS * getsizeof({}))
+
+
+def _size(room: Uses) -> int:
+    return getsizeof(room) if isinstance(room, dict) else len(room) * BUCKET_ENTRY
 
 
 class Recency(Usage):
-    """When each key was last used, in units of 16 milliseconds since 1970."""
+    """When each key was last used, in units of 16 milliseconds since this was kept: numbers that are small enough to be
+    compared quickly."""
 
-    __slots__ = ()
+    __slots__ = ("_since",)
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._since = clock.now
 
     def fresh(self) -> int:
         """Now."""
-        return self.clock.now >> SHIFT
+        return (self.clock.now - self._since) >> SHIFT
 
     def used(self, slot: int, key: bytes) -> None:
         """A key is being used."""
-        self.slots[slot][key] = self.clock.now >> SHIFT
-
-    def scores(self, slots: Iterable[int], keys: Keys, otherwise: Sequence[int]) -> list[int]:
-        """For how long each key has not been used."""
-        uses, now = self.slots, self.clock.now >> SHIFT
-        return [now - (uses[slot].get(key) or otherwise[slot] * 1000 >> SHIFT) for slot in slots for key in keys[slot]]
-
-    def all_scores(self, window: Iterable[Uses]) -> list[int]:
-        """For how long each key has not been used."""
-        now = self.clock.now >> SHIFT
-        return [now - at for uses in window for at in uses.values()]
+        self.slots[slot][key] = (self.clock.now - self._since) >> SHIFT
 
     def number_at(self, seconds: int) -> int:
         """The time in units."""
-        return seconds * 1000 >> SHIFT
+        return (seconds * 1000 - self._since) >> SHIFT
+
+    def worths(self, numbers: list[int]) -> list[int]:
+        """The longer ago, the less."""
+        return numbers
+
+    def take_over(self, other: Self) -> None:
+        """And when that began to be kept."""
+        super().take_over(other)
+        self._since = other._since
 
     def idle_seconds(self, slot: int, key: bytes) -> int | None:
         """For how long a key has not been used. None: nothing is known."""
         at = self.kept(slot, key)
-        return None if at is None else ((self.clock.now >> SHIFT) - at << SHIFT) // 1000
+        return None if at is None else (self.fresh() - at << SHIFT) // 1000
 
     def set_idle(self, slot: int, key: bytes, seconds: int) -> None:
         """Have a key be used last so long ago."""
@@ -198,24 +283,11 @@ class Frequency(Usage):
             counter += 1
         uses[key] = numbers[counter]
 
-    def scores(self, slots: Iterable[int], keys: Keys, otherwise: Sequence[int]) -> list[int]:
-        """How seldom each key is used."""
-        uses, counter, minute = self.slots, self._counter, self.clock.now // _MINUTE
-        return [
-            LFU_MOST - (number & LFU_MOST if number >> 8 == minute else counter(number))
-            for slot in slots
-            for key in keys[slot]
-            for number in (uses[slot].get(key) or self.number_at(otherwise[slot]),)
-        ]
-
-    def all_scores(self, window: Iterable[Uses]) -> list[int]:
-        """How seldom each key is used."""
-        counter, minute = self._counter, self.clock.now // _MINUTE
-        return [
-            LFU_MOST - (number & LFU_MOST if number >> 8 == minute else counter(number))
-            for uses in window
-            for number in uses.values()
-        ]
+    def worths(self, numbers: list[int]) -> list[int]:
+        """The more seldom, the less."""
+        minute = self.clock.now // _MINUTE << 8
+        counter = self._counter
+        return [number & LFU_MOST if number >= minute else counter(number) for number in numbers]
 
     def number_at(self, seconds: int) -> int:
         """A new key's counter in that minute."""

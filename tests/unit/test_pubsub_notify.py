@@ -8,7 +8,7 @@ from shardkv.pubsub.notify import ALL, CLASS_OF, SILENT, event_channel, key_chan
 from tests.house.sources import modules
 
 #: Where the event stands in the calls that speak of one.
-PLACES = {"touch": 1, "delete": 1, "notice": 2, "attend": 2, "has_gone": 3}
+PLACES = {"touch": 1, "delete": 1, "notice": 2, "attend": 2, "have_gone": 3}
 
 
 def _called(call: ast.Call) -> str:
