@@ -254,7 +254,9 @@ class AppendOnly:
 
     def _give_temporary_up(self) -> None:
         self.writer.abandon()
-        self._try_delete(self.folder.path(self.folder.manifest.temporary_increment))
+        path = self.folder.path(self.folder.manifest.temporary_increment)
+        self._log("notice", f"Removing the temp incr aof file {path.name}")
+        self._try_delete(path)
 
     # ---- writing it anew
 

@@ -312,8 +312,7 @@ class Node:
             if self.cluster is not None:
                 self.cluster.claim_loaded()
         except LoadFault as fault:
-            self.fault = fault
-            self.log("warning", f"{fault}. The file is left as it is. Exiting.")
+            self.fault = fault  # it is told last of all
             self.world.stopping.set()
             return
         self.replication.restore()
@@ -366,6 +365,8 @@ class Node:
             self._remove(self._pid_file)
         if self.fault is None:
             self.log("warning", "Redis is now ready to exit, bye bye...")
+        else:
+            self.log("warning", f"{self.fault}. The file is left as it is. Exiting.")
 
     def _remove(self, path: Path) -> None:
         try:

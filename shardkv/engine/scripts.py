@@ -238,8 +238,18 @@ class Scripts:
             if ctx.db is not db:
                 ctx.db = session.db = db  # SELECT was the script's own
         if type(reply) is tuple:
-            return Encoded(reply[1])
+            _, data, codes = reply
+            if codes is not None:
+                self._count_errors(ctx.command, codes.decode("utf-8", "surrogateescape"))
+            return Encoded(data)
         return reply
+
+    def _count_errors(self, command: Command, codes: str) -> None:
+        """A script has ended well, and answers with errors."""
+        command.stats.failed += 1
+        for code in codes.split(" "):
+            if code:
+                self._engine.stats.error(code)
 
     def _prepare(self, run: Running) -> None:
         """What is asked before a script begins, by its flags. Raises ReplyError."""

@@ -174,7 +174,8 @@ def _nil(reply: Any) -> None:
 
 
 def decoded(data: bytes) -> Any:
-    """A reply in its final bytes, taken apart again (arrays, strings, integers)."""
+    """A reply in its final bytes, taken apart again (arrays, strings, integers), without attributes before it."""
     reader = Reader(replyError=ReplyError)
     reader.feed(data)
-    return reader.gets()
+    reply = reader.gets()
+    return reader.gets() if data.startswith(b"|") else reply

@@ -158,8 +158,9 @@ class Sandbox:
     def run(self, function: Any, name: str, words: list[bytes], keys: int, resp3: bool) -> Any:
         """Run a function with keys and arguments; its reply.
 
-        Plain values come as they are (bytes, int, None), tables as ``(True, bytes of the reply)``. An error is a
-        ``ScriptError`` that is returned. ``resp3``: what the client speaks.
+        Plain values come as they are (bytes, int, None), tables as ``(True, bytes of the reply, codes)``: those of the
+        errors in it, with spaces between them, empty for an error that is counted already; None if there are no
+        errors. What ends a script is a ``ScriptError`` that is returned. ``resp3``: what the client speaks.
         """
         self.api.resp3 = False
         self._lua.set_max_memory(self._limit)  # a library may have lent the last script some of the reserve
@@ -181,7 +182,7 @@ class Sandbox:
         self._tidy()
         if kind is float:
             return truncated(result)
-        if len(result) == 2:
+        if result[1] is not None:
             return result
         return _failure(name, result[2:])
 

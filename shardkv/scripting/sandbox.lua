@@ -642,9 +642,21 @@ local function pairs_of(out, n, t, resp3, depth, with_values)
   return n
 end
 
+--- The codes of the errors in the reply that is being made, nil as long as there is none; "" for one that a command has
+--- answered with: that one is counted.
+local told
+
+--- The word by which INFO errorstats counts an error.
+local function code_of(text)
+  local code = match(text, "^([^ ]*) ")
+  return code and #code < 31 and code or "ERR"
+end
+
 local function encode_table(out, n, t, resp3, depth)
   local field = rawget(t, "err")
   if type(field) == "string" then
+    told = told or {}
+    told[#told + 1] = rawget(t, "ignore_error_stats_update") == true and "" or code_of(field)
     out[n + 1] = "-" .. one_c_line(field) .. CRLF
     return n + 1
   end
@@ -734,20 +746,23 @@ end
 
 local function encoded(value, resp3)
   local out = {}
+  told = nil
   encode(out, 0, value, resp3, 2)
-  return concat(out)
+  return concat(out), told and concat(told, " ")
 end
 
 -- ---- running
 
 local OUT_OF_MEMORY = "not enough memory"
 
---- What host.py gets of all but plain values: true and the bytes of a reply; or true, nil, the error and its place.
+--- What host.py gets of all but plain values: true, the bytes of a reply and the codes of the errors in it, if any; or
+--- true, nil, the error and its place.
 local function finish(ok, result, resp3)
   if ok then
-    ok, result = native_xpcall(function() return encoded(result, resp3) end, on_error)
+    local codes
+    ok, result, codes = native_xpcall(function() return encoded(result, resp3) end, on_error)
     if ok then
-      return true, result
+      return true, result, codes
     end
   end
   if result == OUT_OF_MEMORY then

@@ -4,6 +4,7 @@ of the replies are compared, in RESP2 and RESP3."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,6 +36,44 @@ def evals(scripts: list[str]) -> list[list[bytes]]:
 
 def test_every_script_of_the_corpus_is_answered_as_by_redis(oracle: Redis) -> None:
     agree(oracle, evals(corpus()))
+
+
+FAILING = """
+    return redis.error_reply('MY_CODE text')
+    return redis.error_reply('')
+    return redis.error_reply('-MY_CODE text')
+    return {err = 'ERR text'}
+    return {err = 'alone'}
+    return {err = 'A_CODE_OF_THIRTY_CHARACTERS_XX text'}
+    return {err = 'A_CODE_OF_THIRTY_ONE_CHARACTERS text'}
+    return redis.pcall('incr', KEYS[1])
+    return redis.call('incr', KEYS[1])
+    redis.pcall('incr', KEYS[1]) return 1
+    local e = redis.pcall('incr', KEYS[1]) e.err = 'OTHER text' return e
+    return {1, {err = 'INSIDE text'}}
+    return redis.pcall('lpush', KEYS[1])
+    return redis.pcall('nosuch')
+    error('text')
+    error({err = 'RAISED text'})
+"""
+
+
+def test_errors_of_scripts_are_counted_as_by_redis(oracle: Redis) -> None:
+    """As what they say, once, and among the failures of the script."""
+    ours = EngineClient()
+    with oracle.client() as theirs:
+        for script in FAILING.split("\n    ")[1:]:
+            counted = []
+            for client in (ours, theirs):
+                client.raw("SET", "k", "text")
+                client.raw("CONFIG", "RESETSTAT")
+                answer = client.raw("EVAL", script, 1, "k")
+                counts = [
+                    line for section in ("errorstats", "commandstats") for line in client.raw("INFO", section).split()
+                ]
+                about = [line for line in counts if re.match(rb"errorstat|cmdstat_(eval|incr|lpush):", line)]
+                counted.append([answer, *sorted(re.sub(rb"usec[^,]*,", b"", line) for line in about)])
+            assert counted[0] == counted[1], script
 
 
 # ---- values, drawn

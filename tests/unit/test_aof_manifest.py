@@ -43,8 +43,8 @@ def test_a_rewrite_keeps_the_file_that_is_appended_to() -> None:
     done = begun.rewritten(preamble=False, appending=True)
     assert str(done) == (
         "file appendonly.aof.2.base.aof seq 2 type b\n"
-        "file appendonly.aof.1.base.rdb seq 1 type h\n"
         "file appendonly.aof.1.incr.aof seq 1 type h\n"
+        "file appendonly.aof.1.base.rdb seq 1 type h\n"
         "file appendonly.aof.2.incr.aof seq 2 type i\n"
     )
     assert done.without_history().parts == done.parts

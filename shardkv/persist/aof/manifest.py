@@ -108,7 +108,8 @@ class Manifest:
         return replace(self, base=Part(self.name, 1, BASE), base_sequence=1)
 
     def _outdated(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        return (*self.history, *(replace(part, kind=HISTORY) for part in parts))
+        """The history with these parts, which end earlier than those before them: the latest first."""
+        return (*(replace(part, kind=HISTORY) for part in reversed(parts)), *self.history)
 
 
 def parse(text: str, name: str) -> Manifest:
