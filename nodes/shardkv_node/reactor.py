@@ -64,6 +64,7 @@ class Reactor:
         self._connections: dict[int, Connection] = {}
         self._by_session: dict[int, Connection] = {}
         self.reception = Reception(engine, self._poller, log, self._take, self._connections.__len__)
+        self._guests: dict[int, Callable[[], None]] = {}
         self._woken: dict[Session, None] = {}
         self._postponed: dict[Session, None] = {}  #: those whose pipelines go on when others have had their turn
         self._stream = engine.replication.history.stream.pieces  #: what replicas have not been sent yet
@@ -145,7 +146,7 @@ class Reactor:
             for fd, bits in ready:
                 connection = self._connections.get(fd)
                 if connection is None:
-                    self.reception.accept(fd)
+                    self._others(fd)
                     continue
                 try:
                     if bits & WRITE:
@@ -204,7 +205,8 @@ class Reactor:
         for fd, bits in self._poller.poll(0):
             connection = self._connections.get(fd)
             if connection is None:
-                self.reception.accept(fd)
+                if fd not in self._guests:  # those change keys
+                    self.reception.accept(fd)
                 continue
             if running is not None and connection.session is running.session:
                 continue
@@ -225,6 +227,26 @@ class Reactor:
     def abandon_script(self) -> None:
         """The node stops: the running script ends, whatever it has done."""
         self._engine.scripts.overtime.abandon()
+
+    # ---- descriptors that are no clients'
+
+    def attend(self, fd: int, readable: Callable[[], None]) -> None:
+        """Call ``readable`` in the midst of a round whenever there is something to be read."""
+        self._guests[fd] = readable
+        self._poller.register(fd, READ)
+
+    def dismiss(self, fd: int) -> None:
+        """Attend to it no more. To be called before it is closed."""
+        if self._guests.pop(fd, None) is not None:
+            self._poller.unregister(fd)
+
+    def _others(self, fd: int) -> None:
+        """Somebody is at the door, or one that is attended to has something to say."""
+        readable = self._guests.get(fd)
+        if readable is None:
+            self.reception.accept(fd)
+        else:
+            readable()
 
     # ---- one connection
 

@@ -1,76 +1,25 @@
 """MIGRATE's way to the target: a connection that is kept for a while, requests in one go, their replies in order.
 
 What goes to a target whose connection is free leaves at once, from within the command: the target works while this
-node still goes from one task to the other.
+node goes on (``kept_routes``). All else, a first connection, a login, another database, is for a task.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from socket import gaierror
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import trio
-from hiredis import Reader, ReplyError, pack_command
+from hiredis import ReplyError
 
 from shardkv.commands.migrate import Outcome, Shipment
 
+from .kept_routes import KeptRoutes, Landed, Route, outcome_of
+
 if TYPE_CHECKING:
     from .reactor import Reactor
-    from .tls import Stream, Tls
-
-#: Connections to targets that are kept, and for how long without use (seconds), as Redis does.
-KEPT_MAX: Final = 64
-KEPT_SECONDS: Final = 10.0
-RECEIVE: Final = 65536
-
-Landed = Callable[[Outcome], None]
-
-
-@dataclass(slots=True, eq=False)
-class _Route:
-    """A connection to a target. ``database``: the one selected there; -1: unknown."""
-
-    stream: Stream
-    used: float
-    reader: Reader = field(default_factory=lambda: Reader(replyError=ReplyError))
-    database: int = 0
-    fresh: bool = True
-    unsent: bytes = b""
-
-    def send_at_once(self, requests: Sequence[tuple[bytes, ...]]) -> None:
-        """Send as much of the requests as the connection takes now; ``ask`` will send the rest."""
-        self.unsent = packed(requests)
-        if isinstance(self.stream, trio.SocketStream):
-            with suppress(OSError):  # ``ask`` meets it again
-                sent = os.write(self.stream.socket.fileno(), self.unsent)
-                self.unsent = self.unsent[sent:]
-
-    async def ask(self, requests: Sequence[tuple[bytes, ...]], *, begun: bool = False) -> list[Any]:
-        """Send requests, or what is left of those that were begun at once, and return their replies, errors as values.
-        Raises OSError, trio errors, and the reader's."""
-        unsent = self.unsent if begun else packed(requests)
-        if unsent:
-            await self.stream.send_all(unsent)
-        replies: list[Any] = []
-        while len(replies) < len(requests):
-            reply = self.reader.gets()
-            if reply is False:
-                data = await self.stream.receive_some(RECEIVE)
-                if not data:
-                    raise OSError("the target closed the connection")
-                self.reader.feed(bytes(data))
-            else:
-                replies.append(reply)
-        return replies
-
-
-def packed(requests: Sequence[tuple[bytes, ...]]) -> bytes:
-    """Requests as they are sent."""
-    return b"".join([pack_command(request) for request in requests])  # type: ignore[arg-type]  # stub: a tuple of one
+    from .tls import Tls
 
 
 def needed_before(shipment: Shipment, database: int) -> list[tuple[bytes, ...]]:
@@ -87,19 +36,14 @@ def refusal_of(answers: Sequence[Any]) -> Outcome | None:
     return next((Outcome(refused=str(reply)) for reply in answers if isinstance(reply, ReplyError)), None)
 
 
-def outcome_of(answers: Sequence[Any]) -> Outcome:
-    """The answers to the shipment's own requests."""
-    return Outcome(errors=tuple(str(reply) if isinstance(reply, ReplyError) else None for reply in answers))
-
-
 class Shipping:
-    """Carries out shipments, each in a task of its own; those to one target one after the other."""
+    """Carries out shipments; those to one target one after the other."""
 
     def __init__(self, reactor: Reactor, tls: Callable[[], Tls | None]) -> None:
         """``tls``: what targets are dialled by, if the nodes of the cluster speak TLS with each other."""
         self._reactor = reactor
         self._tls = tls
-        self._routes: dict[tuple[bytes, int], list[_Route]] = {}
+        self._kept = KeptRoutes(reactor, self._begin)
         self._nursery: trio.Nursery | None = None
         self._under_way = 0
 
@@ -108,23 +52,38 @@ class Shipping:
         if self._nursery is None:
             landed(Outcome(fault="connecting to the client"))  # this node ends
             return
-        route = self._kept(shipment)
-        if route is not None and not needed_before(shipment, route.database):
-            route.send_at_once(shipment.requests)
-        self._nursery.start_soon(self._carry, shipment, landed, route)
-        self._under_way += 1
-        self._reactor.hurry("shipments", True)
+        route = self._kept.take((shipment.host, shipment.port))
+        if route is not None:
+            if not needed_before(shipment, route.database):
+                route.send_at_once(shipment.requests)
+                if route.fd >= 0 and not route.unsent:
+                    self._kept.wait(route, shipment, landed)
+                    return
+            self._kept.let_go(route)
+        self._begin(shipment, landed, route)
+
+    @property
+    def kept(self) -> int:
+        """How many connections to targets are kept."""
+        return len(self._kept)
 
     async def run(self) -> None:
         """Serve until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                await self._close_idle()
+                await self._kept.run()
             finally:
                 self._nursery = None
 
-    async def _carry(self, shipment: Shipment, landed: Landed, kept: _Route | None) -> None:
+    def _begin(self, shipment: Shipment, landed: Landed, kept: Route | None = None) -> None:
+        """A task for a shipment, on a connection that was kept (and that the reactor does not watch), or a new one."""
+        assert self._nursery is not None
+        self._nursery.start_soon(self._carry, shipment, landed, kept)
+        self._under_way += 1
+        self._reactor.hurry("shipments", True)
+
+    async def _carry(self, shipment: Shipment, landed: Landed, kept: Route | None) -> None:
         outcome = await self._try(shipment, kept)
         if outcome is None:
             # A kept connection turned out to be dead: the target may have closed it for being idle.
@@ -134,7 +93,7 @@ class Shipping:
         landed(outcome if outcome is not None else Outcome(fault="writing to target instance"))
         self._reactor.flush_woken()
 
-    async def _try(self, shipment: Shipment, kept: _Route | None) -> Outcome | None:
+    async def _try(self, shipment: Shipment, kept: Route | None) -> Outcome | None:
         """How it went; None: not at all, on a connection that had been kept."""
         route = kept or await self._dial(shipment)
         if isinstance(route, Outcome):
@@ -151,11 +110,12 @@ class Shipping:
                 return None
             return Outcome(fault="reading from target instance")
         route.used, route.fresh = trio.current_time(), False
-        await self._keep(shipment, route)
+        if not self._kept.keep((shipment.host, shipment.port), route):
+            await trio.aclose_forcefully(route.stream)
         return outcome
 
     @staticmethod
-    async def _send(route: _Route, shipment: Shipment) -> Outcome:
+    async def _send(route: Route, shipment: Shipment) -> Outcome:
         before = needed_before(shipment, route.database)
         if before:
             refused = refusal_of(await route.ask(before))
@@ -164,7 +124,7 @@ class Shipping:
                 return refused
         return outcome_of(await route.ask(shipment.requests, begun=not before and not route.fresh))
 
-    async def _dial(self, shipment: Shipment) -> _Route | Outcome:
+    async def _dial(self, shipment: Shipment) -> Route | Outcome:
         try:
             with trio.fail_after(shipment.timeout):
                 stream = await trio.open_tcp_stream(shipment.host.decode("utf-8", "surrogateescape"), shipment.port)
@@ -173,32 +133,4 @@ class Shipping:
         except OSError:
             return Outcome(fault="writing to target instance")
         tls = self._tls()
-        return _Route(stream if tls is None else tls.dialled(stream), trio.current_time())
-
-    # ---- connections that are kept
-
-    @property
-    def kept(self) -> int:
-        """How many there are."""
-        return sum(map(len, self._routes.values()))
-
-    def _kept(self, shipment: Shipment) -> _Route | None:
-        routes = self._routes.get((shipment.host, shipment.port))
-        return routes.pop() if routes else None
-
-    async def _keep(self, shipment: Shipment, route: _Route) -> None:
-        if self.kept >= KEPT_MAX:
-            await trio.aclose_forcefully(route.stream)
-            return
-        self._routes.setdefault((shipment.host, shipment.port), []).append(route)
-
-    async def _close_idle(self) -> None:
-        while True:
-            await trio.sleep(1.0)
-            horizon = trio.current_time() - KEPT_SECONDS
-            for target, routes in list(self._routes.items()):
-                for route in [route for route in routes if route.used < horizon]:
-                    routes.remove(route)
-                    await trio.aclose_forcefully(route.stream)
-                if not routes:
-                    self._routes.pop(target, None)
+        return Route(stream if tls is None else tls.dialled(stream), trio.current_time())

@@ -15,7 +15,8 @@ from hiredis import ProtocolError, Reader, ReplyError
 
 from shardkv.commands.migrate import Outcome, Shipment
 
-from .shipping import needed_before, outcome_of, packed, refusal_of
+from .kept_routes import outcome_of, packed
+from .shipping import needed_before, refusal_of
 from .tls import Tls
 
 
