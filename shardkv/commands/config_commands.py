@@ -60,6 +60,8 @@ def config_set(ctx: Context, *words: bytes) -> Simple:
         host.refresh_calm()
     if "maxmemory-clients" in changed:
         host.limits.evict()
+    if "tracking-table-max-keys" in changed:
+        host.messages.bound_tracking()
     if "requirepass" in changed:
         host.access.set_default_password(config.requirepass)
     return OK

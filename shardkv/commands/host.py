@@ -405,6 +405,9 @@ class MessagePort(Protocol):
     def publish(self, channel: bytes, payload: bytes, *, sharded: bool = False) -> int:
         """Send a message to the subscribers on this node; how many there were."""
 
+    def bound_tracking(self) -> None:
+        """Forget the keys that are remembered for caches beyond the limit."""
+
 
 class AccessPort(Protocol):
     """Users, and what they may do."""

@@ -116,6 +116,10 @@ class Messages:
         if session.tracking is None or not session.tracking.remembers:
             return
         self.tracking.remember(session.id, keys)
+        self.bound_tracking()
+
+    def bound_tracking(self) -> None:
+        """Forget the oldest keys that are remembered beyond ``tracking-table-max-keys``: caches drop them."""
         for key, clients in self.tracking.overflow(self._engine.config.tracking_table_max_keys):
             for client in clients:
                 self._invalidate(client, [key])

@@ -54,6 +54,14 @@ def test_every_key_of_a_reading_command_is_remembered(kv: EngineClient, cache: E
     assert told(cache) == [["a"], ["b"], ["c"]]
 
 
+def test_a_table_that_may_hold_less_forgets_the_oldest_keys_at_once(kv: EngineClient, cache: EngineClient) -> None:
+    read(cache, "a", "b", "c")
+    kv("CONFIG", "SET", "tracking-table-max-keys", 1)
+    assert told(cache) == [["a"], ["b"]]
+    kv("SET", "c", 1)
+    assert told(cache) == [["c"]]
+
+
 def test_an_expired_key_is_told_of(kv: EngineClient, cache: EngineClient) -> None:
     kv("SET", "name", "ada", "PX", 10)
     read(cache, "name")
