@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def clients(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     """The fields of the section."""
-    connected = tracking = subscribed = watching = timed = longest_input = longest_output = 0
+    connected = held = tracking = subscribed = watching = timed = longest_input = longest_output = 0
     waiting: dict[tuple[int, bytes], bool] = {}  #: keys that clients wait for: whether one of them minds its absence
     for session in engine.sessions.values():
         if not session.is_replica:
@@ -28,6 +28,7 @@ def clients(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
             longest_input = session.query_pending
         if session.unsent_peak > longest_output:
             longest_output = session.unsent_peak
+        held += session.held
         blocked = session.blocked
         if blocked is not None:
             timed += blocked.deadline is not None
@@ -40,7 +41,7 @@ def clients(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
     yield "maxclients", engine.config.maxclients
     yield "client_recent_max_input_buffer", longest_input
     yield "client_recent_max_output_buffer", longest_output
-    yield "blocked_clients", len(engine.waiting)
+    yield "blocked_clients", held
     yield "tracking_clients", tracking
     yield "pubsub_clients", subscribed
     yield "watching_clients", watching

@@ -282,7 +282,9 @@ class Engine:
         """The same, and its reply as a plain value (POSTPONED if it has to wait)."""
         command = self.look_up(words)
         if command is None:
+            session.last_command = "NULL"
             return self._reject(session, None, self._names.unknown(words))
+        session.last_command = command.name
         if not command.fewest <= len(words) <= command.most:
             return self._reject(session, command, miscounted(command))
         if session.plain and self.calm:
@@ -312,6 +314,7 @@ class Engine:
         ctx.effects = None
         ctx.inside = 0
         self.messages.running = session
+        session.last_command = command.name
         reply = self._invoke(ctx, command, words)
         if ctx.dirty or self.propagation.pending:
             self.send_effects(ctx, words)
@@ -324,7 +327,6 @@ class Engine:
         ctx.command = command
         ctx.words = words
         session = ctx.session
-        session.last_command = command.name
         session.commands += 1
         stats = command.stats
         observer = self.observer

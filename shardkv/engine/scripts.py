@@ -224,7 +224,6 @@ class Scripts:
             sandbox.set_limit(engine.config.lua_memory_limit)
         run.free = session.plain and engine.calm and not engine.routing
         run.starved = engine.memory.starved and not session.is_primary and not run.flags & ScriptFlags.ALLOW_OOM
-        outer = session.last_command
         ctx.effects = []
         self._calls.begin(run, sandbox)
         try:
@@ -234,7 +233,6 @@ class Scripts:
             if self.overtime.refusal is not None:
                 self.overtime.end()
             engine.propagation.audience = EVERYBODY
-            session.last_command = outer
             if ctx.db is not db:
                 ctx.db = session.db = db  # SELECT was the script's own
         if type(reply) is tuple:

@@ -1,4 +1,5 @@
-"""The filters of CLIENT LIST and CLIENT KILL: the older ones beside redis-server, the newer ones beside valkey-server.
+"""CLIENT LIST and CLIENT KILL with their filters: the older ones beside redis-server, the newer ones beside
+valkey-server; and what a line of CLIENT LIST says of a client's last request.
 
 An ID without a number at the end is a syntax error here; Valkey takes it for no ids."""
 
@@ -11,7 +12,7 @@ from random import Random
 import pytest
 
 from tests.support.oracle import Redis, Valkey
-from tests.support.processes import Node, Server
+from tests.support.processes import Node, Server, wait_for
 from tests.support.wire import Client, Word
 from tests.support.wire_replies import Refusal
 
@@ -163,3 +164,39 @@ def test_the_same_are_killed(valkey: Valkey, node: Node, words: list[str]) -> No
                 left = bytes(other.must("CLIENT", "LIST")).decode()
             outcomes.append((reply, {name for name in crowd.ids if f" name={name} " in left}))
     assert outcomes[0] == outcomes[1]
+
+
+#: What one client does while another one looks at its line.
+DONE: tuple[tuple[str | int, ...], ...] = (
+    *(("GET", "a"), ("NOSUCH",), ("SET", "a"), ("SET", "a", 1), ("LPUSH", "a", 1)),
+    *(("MULTI",), ("SET", "b", 1), ("NOSUCH",), ("DISCARD",), ("MULTI",), ("SET", "b", 1), ("GET", "b"), ("EXEC",)),
+    *(("EVAL", "return redis.call('get', 'a')", 0), ("CONFIG", "GET", "port"), ("CONFIG", "FOO"), ("CONFIG",)),
+    *(("SUBSCRIBE", "x"), ("GET", "a"), ("UNSUBSCRIBE",), ("WATCH", "q"), ("EXEC",), ("RESET",)),
+)
+
+
+def last_requests(server: Server) -> list[tuple[str, str]]:
+    """Flags and command of one client after each thing that it does; the last one has to wait, as INFO says too."""
+    with server.client() as looker, server.client() as other:
+        number = other.must("CLIENT", "ID")
+
+        def line() -> tuple[str, str]:
+            shown = bytes(looker.must("CLIENT", "LIST", "ID", number)).decode()
+            fields = dict(field.split("=", 1) for field in shown.split())
+            return fields["flags"], fields["cmd"]
+
+        lines = []
+        for words in DONE:
+            other(*words)
+            lines.append(line())
+        looker.must("CLIENT", "PAUSE", 100_000, "WRITE")
+        other.send("SET", "a", 1)
+        wait_for(lambda: line()[0] == "b")
+        assert b"blocked_clients:1\r\n" in bytes(looker.must("INFO", "clients"))
+        lines.append(line())
+        looker.must("CLIENT", "UNPAUSE")
+        return lines
+
+
+def test_the_last_request_is_shown_as_in_redis(oracle: Redis, node: Node) -> None:
+    assert last_requests(node) == last_requests(oracle)
