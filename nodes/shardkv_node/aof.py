@@ -191,6 +191,8 @@ class AppendOnly:
             self.writer.sync_now()
         if "aof-timestamp-enabled" in names and self._sink is not None:
             self._record()
+        if "aof-disable-auto-gc" in names and state.enabled and not state.awaiting_base:
+            self._drop_history()
 
     def _switch_on(self) -> None:
         """Begin a log: it counts as soon as its first base is written. Raises ReplyError."""

@@ -88,6 +88,7 @@ class SnapshotSender:
         self._children = children
         self._log = log
         self._transfers: dict[int, Transfer] = {}
+        self._idle_file = False  #: a file is being written that is of use to replicas alone
 
     def make(self, order: Snapshot) -> None:
         """Begin a snapshot, unless a child is at work: it is ordered again soon."""
@@ -106,17 +107,21 @@ class SnapshotSender:
                 self._drop(replica, "no snapshot could be made")
 
     def forget(self, replica: Replica) -> None:
-        """A replica is gone."""
+        """A replica is gone. A file that none waits for any more is not worth the child that writes it."""
         transfer = self._transfers.get(replica.id)
         if transfer is not None:
             transfer.abort()
+        if self._idle_file and not self._engine.replication.primary.wants_snapshot():
+            self._idle_file = False
+            self._children.kill()
 
     # ---- through a file
 
     def _begin_file(self, order: Snapshot) -> None:
         path = self._snapshots.path
         lone = order.replicas[0]
-        if lone.without_data or lone.without_functions:
+        apart = lone.without_data or lone.without_functions
+        if apart:
             path = path.with_name(f"temp-repl-{os.getpid()}.rdb")
             snapshot = self._content(order)
             self._children.start(
@@ -127,6 +132,7 @@ class SnapshotSender:
             )
         else:
             self._snapshots.save_in_background(lambda outcome: self._file_done(path, outcome, remove=False))
+        self._idle_file = apart or not self._engine.config.save
         self._engine.replication.syncs.snapshot_begins(order)
 
     def _write(self, snapshot: RdbSnapshot, path: Path, report: Report) -> None:
@@ -139,6 +145,7 @@ class SnapshotSender:
 
     def _file_done(self, path: Path, outcome: Outcome, *, remove: bool) -> None:
         replicas = self._engine.replication.primary.snapshot_written()
+        self._idle_file = False
         try:
             if not outcome.ok:
                 raise OSError(0, outcome.reason or "the child was told to end")
@@ -168,7 +175,7 @@ class SnapshotSender:
                     await trio.lowlevel.checkpoint()
             except OSError as error:
                 self._close(transfer)
-                self._drop(replica, f"sending the snapshot failed: {error.strerror or error}")
+                self._give_up(replica, error)
                 return
             self._finish(transfer, to_file=True)
 
@@ -181,7 +188,7 @@ class SnapshotSender:
         delay = self._engine.config.rdb_key_save_delay
         ended = _Ending()
         try:
-            self._children.start(
+            child = self._children.start(
                 "replication",
                 lambda report: _write_pipe(writing, snapshot, delay, report),
                 ended.tell,
@@ -193,6 +200,7 @@ class SnapshotSender:
             raise
         finally:
             os.close(writing)
+        self._log("notice", f"Background RDB transfer started by pid {child.pid}")
         self._engine.replication.syncs.snapshot_begins(order)
         self.nursery.start_soon(self._pump, order.replicas, reading, ended)
 
@@ -209,6 +217,8 @@ class SnapshotSender:
                     await trio.lowlevel.wait_readable(reading)
                     continue
                 if not data:
+                    left = f"{len(transfers)} replicas still up"
+                    self._log("notice", f"Diskless rdb transfer, done reading from pipe, {left}.")
                     break
                 transfers = await self._send_to(transfers, data)
         finally:
@@ -224,6 +234,7 @@ class SnapshotSender:
                 self._close(transfer)
                 self._drop(transfer.replica, f"the child that made its snapshot failed: {reason}")
             return
+        self._log("notice", "Background RDB transfer terminated with success")
         for transfer in await self._send_to(transfers, mark):
             self._finish(transfer, to_file=False)
 
@@ -237,7 +248,7 @@ class SnapshotSender:
                 left.append(transfer)
             except OSError as error:
                 self._close(transfer)
-                self._drop(transfer.replica, f"sending the snapshot failed: {error.strerror or error}")
+                self._give_up(transfer.replica, error)
         return left
 
     # ---- both
@@ -263,6 +274,13 @@ class SnapshotSender:
         if not transfer.gone and transfer.replica.phase is not None:
             self._engine.replication.syncs.snapshot_sent(transfer.replica, to_file=to_file)
             self._reactor.flush_woken()
+
+    def _give_up(self, replica: Replica, error: OSError) -> None:
+        """A snapshot cannot be sent."""
+        if isinstance(error, TimeoutError):
+            name = f"{replica.shown_address}:{replica.port}"
+            self._log("warning", f"Disconnecting timedout replica (full sync): {name}")
+        self._drop(replica, f"sending the snapshot failed: {error.strerror or error}")
 
     def _drop(self, replica: Replica, reason: str) -> None:
         session = self._engine.sessions.get(replica.id)

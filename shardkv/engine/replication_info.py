@@ -30,7 +30,7 @@ def replication(engine: Engine, facts: Facts) -> Iterator[tuple[str, Any]]:
             lag = replica.lag(engine.now) if replica.phase is Phase.ONLINE else 0
             yield (
                 f"slave{number}",
-                f"ip={replica.shown_address},port={replica.port},state={replica.phase.value},"
+                f"ip={replica.shown_address},port={replica.port},state={replica.shown_phase},"
                 f"offset={replica.acked},lag={lag}",
             )
     yield "master_failover_state", state.failover.state

@@ -109,7 +109,7 @@ class Stopping:
         behind = self._lagging()
         for replica in behind:
             lag = replica.lag(engine.now) if replica.phase is Phase.ONLINE else 0
-            state = "" if replica.phase is None else replica.phase.value
+            state = replica.shown_phase
             self._log(
                 "notice",
                 f"Lagging replica {replica.shown_address}:{replica.port} reported offset {offset - replica.acked} "

@@ -51,6 +51,7 @@ class Replica:
     told: int = 0  #: when it was last sent a sign of life while it waits
     base: int = 0  #: the offset of the snapshot that it gets
     in_snapshot: bool = False  #: a snapshot that it will get has begun, so the stream is kept for it
+    piped: bool = False  #: that one is sent while it is made
     start_on_ack: bool = False
     speaks: bool = True  #: sends acknowledgements (SYNC's old clients don't)
     queue: list[bytes] = field(default_factory=list)
@@ -60,6 +61,12 @@ class Replica:
     def shown_address(self) -> str:
         """The address that it is known by."""
         return self.announced_address or self.address
+
+    @property
+    def shown_phase(self) -> str:
+        """Where it stands, in INFO's words: what is sent while it is made counts as being made."""
+        phase = Phase.WAITING if self.piped and self.phase is Phase.SENDING else self.phase
+        return "" if phase is None else phase.value
 
     def lag(self, now: int) -> int:
         """Whole seconds since it was last heard of."""
@@ -185,7 +192,7 @@ class Primary:
         self._snapshot = [replica for replica in replicas if replica.id in self.replicas]
         self._joinable = to_file
         for replica in self._snapshot:
-            replica.in_snapshot = True
+            replica.in_snapshot, replica.piped = True, not to_file
             if not to_file:
                 replica.phase = Phase.SENDING
 
@@ -196,6 +203,10 @@ class Primary:
         for replica in replicas:
             replica.phase = Phase.SENDING
         return tuple(replicas)
+
+    def wants_snapshot(self) -> bool:
+        """Whether anybody is left of those for whom a snapshot is being made."""
+        return any(replica.id in self.replicas for replica in self._snapshot or ())
 
     def snapshot_ends(self) -> None:
         """No snapshot is being made any more."""

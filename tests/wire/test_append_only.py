@@ -360,3 +360,16 @@ def test_a_replica_logs_what_it_was_given_and_what_comes_after(start_node: Start
     replica.start()
     with replica.client() as client:
         assert client.must("DEBUG", "DIGEST") == digest
+
+
+def test_history_that_was_kept_goes_as_soon_as_it_may(start_node: StartNode) -> None:
+    node = start_node(**LOGGED, aof_disable_auto_gc="yes")
+    with node.client() as client:
+        for _ in range(2):
+            client.must("BGREWRITEAOF")
+            rewritten(client)
+        manifest = node.directory / "appendonlydir" / "appendonly.aof.manifest"
+        assert [line.split()[-1] for line in manifest.read_text().splitlines()] == ["b", "h", "h", "h", "h", "i"]
+        client.must("CONFIG", "SET", "aof-disable-auto-gc", "no")
+        assert [line.split()[-1] for line in manifest.read_text().splitlines()] == ["b", "i"]
+        wait_for(lambda: len(list(manifest.parent.iterdir())) == 3)

@@ -221,3 +221,16 @@ def test_waitaof_counts_logs_here_and_there() -> None:
         with replica.client() as two:
             wait_for(lambda: two("GET", "k") == b"w", 10)
             assert two("EXISTS", "gone") == 0
+
+
+@pytest.mark.parametrize("diskless", ["yes", "no"])
+def test_a_snapshot_that_nobody_waits_for_any_more_is_given_up(diskless: str) -> None:
+    options = {**OPTIONS, "repl_diskless_sync": diskless, "rdb_key_save_delay": 1_000_000}
+    with Node(**options) as primary, Node(**OPTIONS) as replica, primary.client() as one, replica.client() as two:
+        one.pipeline([["SET", f"key{number}", 1] for number in range(100)])
+        two.must("REPLICAOF", primary.host, primary.port)
+        wait_for(lambda: "state=wait_bgsave" in replication(one).get("slave0", ""), 20)
+        wait_for(lambda: replication(one, "persistence")["rdb_bgsave_in_progress"] == "1", 20)
+        two.must("REPLICAOF", "NO", "ONE")
+        wait_for(lambda: replication(one, "persistence")["rdb_bgsave_in_progress"] == "0", 20)
+        assert one("PING") == "PONG"
