@@ -60,6 +60,12 @@ def fcall_ro(ctx: Context, words: list[bytes]) -> Any:
 
 # ---- FUNCTION
 
+
+def _miscounted(subcommand: bytes) -> ReplyError:
+    shown = subcommand.decode("utf-8", "surrogateescape")
+    return ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{shown}'. Try FUNCTION HELP.")
+
+
 container("FUNCTION", group="scripting", since="7.0.0", doc="A container for function commands.")
 
 
@@ -116,7 +122,7 @@ def function_delete(ctx: Context, name: bytes) -> Simple:
 def function_flush(ctx: Context, words: list[bytes]) -> Simple:
     """Deletes all libraries."""
     if len(words) > 3:
-        raise ReplyError("ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.")
+        raise _miscounted(words[1])
     if len(words) == 3 and words[2].upper() not in (b"ASYNC", b"SYNC"):
         raise ReplyError("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     ctx.host.scripts.flush_functions()
@@ -201,7 +207,7 @@ def function_dump(ctx: Context) -> bytes:
 def function_restore(ctx: Context, words: list[bytes]) -> Simple:
     """Loads the libraries of a dump: all of them or none."""
     if len(words) > 4:
-        raise ReplyError("ERR unknown subcommand or wrong number of arguments for 'restore'. Try FUNCTION HELP.")
+        raise _miscounted(words[1])
     policy = words[3].upper() if len(words) == 4 else b"APPEND"
     if policy not in (b"FLUSH", b"APPEND", b"REPLACE"):
         raise ReplyError("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.")

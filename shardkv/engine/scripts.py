@@ -109,7 +109,7 @@ class Scripts:
         run = self.running
         if run is None or run.library is None:
             raise ReplyError("ERR redis.register_function can only be called on FUNCTION LOAD command")
-        checked_name(name.decode("utf-8", "surrogateescape"), "Function")
+        checked_name(name.decode("utf-8", "surrogateescape"))
         try:
             named = named_flags(flags, "")
         except ReplyError:

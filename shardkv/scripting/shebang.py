@@ -90,14 +90,14 @@ def library_name(code: bytes) -> tuple[str, bytes]:
         raise ReplyError(f"ERR Engine '{engine}' not found")
     if name is None:
         raise ReplyError("ERR Library name was not given")
-    return checked_name(name, "Library"), code[end:]
+    return checked_name(name), code[end:]
 
 
-def checked_name(name: str, of: str) -> str:
-    """A name as it is, if it may be one. Raises ReplyError."""
+def checked_name(name: str) -> str:
+    """The name of a library as it is, or that of a function, which Redis calls by the same word. Raises ReplyError."""
     if not name or not name.isascii() or not name.replace("_", "a").isalnum():
         raise ReplyError(
-            f"ERR {of} names can only contain letters, numbers, or underscores(_) "
+            "ERR Library names can only contain letters, numbers, or underscores(_) "
             "and must be at least one character long"
         )
     return name

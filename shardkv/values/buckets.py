@@ -215,6 +215,21 @@ class Buckets(Generic[V]):
             assert all(crc32(key) & ((1 << bits) - 1) == index for key in bucket)
 
 
+def portion(held: dict[bytes, V], cursor: int, count: int) -> tuple[int, dict[bytes, V]]:
+    """What is in a plain dict where ``Buckets`` of the same keys, with ``count`` or ``_TARGET`` of them each, would
+    have the bucket at ``cursor`` (0 to start); and the next cursor, 0 when the walk is over.
+
+    So a walk goes on rightly though the dict became ``Buckets`` meanwhile, or the other way round.
+    """
+    bits = (len(held) // max(count, _TARGET)).bit_length()
+    if not bits:
+        return 0, held
+    low = (1 << bits) - 1
+    index = cursor & low
+    after = (_reverse(index, bits) + 1) & low
+    return _reverse(after, bits), {key: value for key, value in held.items() if crc32(key) & low == index}
+
+
 def _reverse(number: int, bits: int) -> int:
     """``number`` with its low ``bits`` bits in the other order."""
     result = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from .buckets import Buckets
+from .buckets import Buckets, portion
 
 if TYPE_CHECKING:
     from random import Random
@@ -15,6 +15,8 @@ Keyed: TypeAlias = "dict[bytes, V] | Buckets[V]"
 
 #: A dict with more keys becomes ``Buckets``: it is to be walked in steps, and picked from without counting far.
 LARGE: Final = 1024
+#: A collection of no more keys is walked in one step.
+FEW: Final = 128
 #: Where more than one key in so many is wanted, all are listed and some are drawn; else they are drawn one by one.
 _SPARSE: Final = 3
 
@@ -44,10 +46,10 @@ def sample(held: Keyed[V], rng: Random, count: int) -> list[bytes]:
 def walk(held: Keyed[V], cursor: int, count: int) -> tuple[int, dict[bytes, V]]:
     """From ``cursor`` (0: the beginning) on until ``count`` pairs were met: the next cursor (0: the end) and the pairs.
 
-    The pairs are to read only. A plain dict is small and comes whole, whatever the cursor.
+    The pairs are to read only. A collection of few comes whole, whatever the cursor, as Redis's packed ones do.
     """
     if type(held) is dict:
-        return 0, held
+        return (0, held) if len(held) <= FEW else portion(held, cursor, count)
     assert isinstance(held, Buckets)
     found: dict[bytes, V] = {}
     while True:

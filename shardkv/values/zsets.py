@@ -25,6 +25,7 @@ from .buckets import Buckets
 from .damage import DamagedValue, Malformed
 from .listpack import Listpack, elements_of, keep
 from .packing import pack_list, packed_length, unpack_list
+from .picks import FEW, walk
 
 if TYPE_CHECKING:
     from random import Random
@@ -377,15 +378,9 @@ class ZSetValue(Accounted):
 
         A member that is present throughout a walk is met at least once. A short set is met whole, in order.
         """
-        scores = self.scores
-        if isinstance(scores, dict):
+        if len(self.scores) <= FEW:
             return 0, {member: score for score, member in self._order}
-        found: dict[bytes, float] = {}
-        while True:
-            cursor, some = scores.step(cursor)
-            found.update(some)
-            if not cursor or len(found) >= count:
-                return cursor, found
+        return walk(self.scores, cursor, count)
 
     def digest_items(self) -> Iterator[tuple[bytes, float]]:
         """Members with their scores, for DEBUG DIGEST."""

@@ -210,6 +210,8 @@ LIBRARIES = [
     "#!lua name=a\nredis.register_function{function_name = 'f', callback = function() end, flags = {'bad'}}",
     "#!lua name=a\nredis.register_function{function_name = 'f', callback = function() end, flags = 1}",
     "#!lua name=a\nredis.register_function{function_name = 'f', callback = function() end, foo = 1}",
+    "#!lua name=a\nredis.register_function('a-b', function() end)",
+    "#!lua name=a\nredis.register_function('', function() end)",
     "#!lua name=a\nredis.register_function('a', 'b', 'c')", "#!lua name=a\nredis.register_function('f', 1)",
     "#!LUA name=a\nredis.register_function('f', function() return 'f' end)",
     "#!lua name=b\nredis.register_function('f', function() end)",
@@ -231,7 +233,8 @@ CALLS = [
     "function list libraryname",
     "function stats", "function kill", "function delete nolib", "function delete e", "fcall count 0",
     "function load a b", "function load replace", "function restore abc", "function restore abc foo",
-    "function flush foo", "function flush sync x", "function foo", "function flush async", "function stats",
+    "function flush foo", "function flush sync x",
+    "Function FLUSH sync x", "function Restore a b c", "function foo", "function flush async", "function stats",
     "function list",
 ]  # fmt: skip
 

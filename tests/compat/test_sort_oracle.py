@@ -73,6 +73,12 @@ EVERYTHING = r"""
     SADD u c b a
     SORT u BY nosort STORE d
     LRANGE d 0 -1
+    SADD numbers 9 10 1 -2
+    EVAL "return redis.call('SORT', 'numbers', 'BY', 'nosort')" 0
+    EVAL "return redis.call('SORT_RO', KEYS[1], 'BY', 'nosort', 'DESC')" 1 u
+    EVAL "return redis.call('SORT', 'numbers', 'BY', 'nosort', 'LIMIT', 1, 2)" 0
+    EVAL "return redis.call('SORT', 'z', 'BY', 'nosort')" 0
+    EVAL "return redis.call('SORT', 'l', 'BY', 'nosort')" 0
     SORT u BY nosort DESC STORE d
     LRANGE d 0 -1
     SET str x

@@ -138,3 +138,25 @@ def test_a_scan_for_a_type_ends_what_has_expired_whatever_it_is(kv: EngineClient
     kv("SET", "gone", "v", "EXAT", 1)
     assert kv("SCAN", 0, "TYPE", "list") == ["0", []]
     assert "expired_keys:1\r\n" in kv("INFO", "stats")
+
+
+ADDING = {"SSCAN": "SADD", "HSCAN": "HSET", "ZSCAN": "ZADD"}
+
+
+@pytest.mark.parametrize("name", ADDING)
+def test_a_collection_of_hundreds_is_walked_in_pages_and_a_small_one_comes_whole(kv: EngineClient, name: str) -> None:
+    members = [f"m{number:03}" for number in range(600)]
+    for size in (128, 600):
+        for at, member in enumerate(members[:size]):
+            words: dict[str, tuple[str | int, ...]] = {"SSCAN": (), "HSCAN": (member, at), "ZSCAN": (at, member)}
+            kv(ADDING[name], size, *(words[name] or (member,)))
+    assert kv(name, 128, 0)[0] == "0"
+    cursor = "0"
+    met: list[str] = []
+    while True:
+        cursor, page = kv(name, 600, cursor)
+        assert len(page) < 200
+        met += page if name == "SSCAN" else page[::2]
+        if cursor == "0":
+            break
+    assert sorted(met) == members

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shardkv.values.buckets import Buckets
+from shardkv.values.buckets import Buckets, portion
 
 NUMBERS = st.integers(0, 3000)
 
@@ -90,6 +90,37 @@ def test_a_walk_of_a_still_mapping_meets_each_key_once() -> None:
             break
     assert sorted(met) == sorted(buckets)
     assert steps < 200
+
+
+@pytest.mark.parametrize("count", [1, 10, 200, 1000])
+def test_a_walk_of_a_plain_dict_meets_each_key_once_too(count: int) -> None:
+    held = {key(number): number for number in range(900)}
+    met: list[bytes] = []
+    cursor = 0
+    while True:
+        cursor, page = portion(held, cursor, count)
+        assert len(page) < 3 * max(count, 64)
+        met.extend(page)
+        if not cursor:
+            break
+    assert sorted(met) == sorted(held)
+
+
+@given(others=st.lists(st.integers(0, 900), max_size=30), turns=st.booleans(), count=st.sampled_from([1, 100, 300]))
+def test_a_walk_goes_on_when_a_dict_becomes_buckets_and_when_they_become_a_dict(
+    others: list[int], turns: bool, count: int
+) -> None:
+    lasting = {key(number): number for number in range(200)}
+    met: set[bytes] = set()
+    cursor, sizes = 0, iter(others)
+    while True:
+        held = lasting | {b"other:%d" % number: 0 for number in range(next(sizes, 0))}
+        turns = not turns
+        cursor, page = Buckets(held).step(cursor) if turns else portion(held, cursor, count)
+        met.update(page)
+        if not cursor:
+            break
+    assert lasting.keys() <= met
 
 
 def test_any_cursor_can_be_asked_for() -> None:
