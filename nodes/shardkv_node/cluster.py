@@ -18,7 +18,7 @@ from shardkv.cluster.found import claims_of
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId, bitmap_of
 from shardkv.cluster.orders import Order, ResetNode
-from shardkv.cluster.routing import readable_bitmap, served_bitmap
+from shardkv.cluster.routing import imported_slots, readable_bitmap, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 from shardkv.commands.session import Session
@@ -252,6 +252,7 @@ class ClusterNode:
             back = view.me.slots
             self._dropping.finish([s for s in self._dropping.slots if back >> s & 1 or s in view.importing])
         self._engine.leaving.route(served_bitmap(view))
+        self._engine.imported = imported_slots(view)
         self._engine.replica_reads.route(readable_bitmap(view))
         # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
         shard = view.my_shard_primary.id

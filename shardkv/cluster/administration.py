@@ -159,7 +159,7 @@ def _flush_slots(core: Core, order: FlushSlots) -> Reply:
 
 def _set_slot_importing(core: Core, order: SetSlotImporting) -> Reply:
     _primaries_only(core)
-    if core.view.owners[order.slot] == core.view.myself:
+    if core.view.holder(order.slot) == core.view.myself:
         raise ReplyError(f"ERR I'm already the owner of hash slot {order.slot}")
     source = known(core, order.source, f"ERR I don't know about node {order.source}")
     if source.is_replica:
@@ -170,7 +170,7 @@ def _set_slot_importing(core: Core, order: SetSlotImporting) -> Reply:
 
 def _set_slot_migrating(core: Core, order: SetSlotMigrating) -> Reply:
     _primaries_only(core)
-    if core.view.owners[order.slot] != core.view.myself:
+    if core.view.holder(order.slot) != core.view.myself:
         raise ReplyError(f"ERR I'm not the owner of hash slot {order.slot}")
     target = known(core, order.target, f"ERR I don't know about node {order.target}")
     if target.is_replica:
@@ -194,7 +194,7 @@ def _set_slot_node(core: Core, order: SetSlotNode) -> Reply:
     owner = known(core, order.owner, f"ERR Unknown node {order.owner}")
     if owner.is_replica:
         raise ReplyError("ERR Target node is not a master")
-    had = view.owners[slot]
+    had = view.holder(slot)
     was_mine = had == view.myself
     if was_mine and owner.id != view.myself and order.keys:
         raise ReplyError(
@@ -217,7 +217,7 @@ def _set_slot_node(core: Core, order: SetSlotNode) -> Reply:
 
 def _take_slot(core: Core, view: ClusterView, slot: int) -> None:
     """The slot is this node's, which imported it, or was about to: a crash may have made it forget that."""
-    others = [node for node in (view.owners[slot], view.importing.get(slot)) if node not in (None, view.myself)]
+    others = [node for node in (view.holder(slot), view.importing.get(slot)) if node not in (None, view.myself)]
     if not others:
         core.view = view.assign(view.myself, 1 << slot)
         return

@@ -54,7 +54,8 @@ def route(
     if not slots:
         return None
     slot = slots[0]
-    owner = view.owner_of(slot)
+    # A slot that migrates away is this node's: many a view is asked of no other.
+    owner = view.me if slot in view.migrating and view.me.is_primary else view.owner_of(slot)
     if owner is None:
         return ReplyError("CLUSTERDOWN Hash slot not served")
     if any(other != slot for other in slots):
@@ -64,7 +65,7 @@ def route(
         if refusal is not None:
             return refusal
     if slot in view.migrating or slot in view.importing:
-        decided, error = _while_moving(view, settings, slot, keys, asker, missing)
+        decided, error = _while_moving(view, settings, slot, owner, keys, asker, missing)
         if decided:
             return error
     if _serves(view, owner, asker):
@@ -86,12 +87,13 @@ def _while_moving(
     view: ClusterView,
     settings: Settings,
     slot: int,
+    owner: Node,
     keys: Sequence[bytes],
     asker: Asker,
     missing: Callable[[bytes], bool],
 ) -> tuple[bool, ReplyError | None]:
     """Whether the move decides, and if so: None to serve, or the error."""
-    target = view.migrating.get(slot) if view.owners[slot] == view.myself else None
+    target = view.migrating.get(slot) if owner.id == view.myself else None
     importing = target is None and slot in view.importing and view.me.is_primary
     if target is None and not importing:
         return False, None
@@ -157,6 +159,14 @@ def served_bitmap(view: ClusterView) -> bytes:
     All 0 while the cluster is down; a slot on the move is 0. 16384 bytes, about 30 us to make.
     """
     return _settled(view, view.me)
+
+
+def imported_slots(view: ClusterView) -> frozenset[int]:
+    """The slots of others of which any single key is served here to who says ASKING. None while the cluster is
+    down."""
+    if not view.importing or view.state != "ok" or not view.me.is_primary:
+        return frozenset()
+    return frozenset(slot for slot in view.importing if view.assigned >> slot & 1 and slot not in view.migrating)
 
 
 def readable_bitmap(view: ClusterView) -> bytes:

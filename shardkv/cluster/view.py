@@ -30,6 +30,9 @@ from .nodes import (
 
 State: TypeAlias = Literal["ok", "fail"]
 
+_MANY = 100
+"""Nodes among which it takes longer to look for a slot than to list the owners of all."""
+
 
 @dataclass(frozen=True)
 class ClusterView:
@@ -107,6 +110,13 @@ class ClusterView:
         """The node that owns ``slot``, or None."""
         owner = self.owners[slot]
         return None if owner is None else self.nodes[owner]
+
+    def holder(self, slot: int) -> NodeId | None:
+        """The id of the same, for who asks a view but once: without ``owners``, which takes longer to build in all but
+        large clusters."""
+        if "owners" in self.__dict__ or len(self.nodes) > _MANY:
+            return self.owners[slot]
+        return next((node.id for node in self.nodes.values() if node.slots >> slot & 1), None)
 
     def replicas_of(self, primary: NodeId) -> list[Node]:
         """The replicas of a primary, in the order in which they were met."""

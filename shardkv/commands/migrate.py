@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import ReplyError, SyntaxFault
-from ..persist.rdb.payload import dump
+from ..persist.rdb.packing import Packing
+from ..persist.rdb.payload import dump_packed
 from ..resp.numbers import parse_int
 from ..resp.replies import OK, Reply, Simple
 from .context import Context
@@ -148,13 +149,14 @@ def migrate(ctx: Context, words: list[bytes]) -> Reply:
     tail = (b"REPLACE",) if wish.replace else ()
     keys: list[bytes] = []
     requests: list[tuple[bytes, ...]] = []
+    packing = Packing.of(ctx.host.config)
     for name in wish.keys:
         held = ctx.peek(name)
         if held is not None:
-            expires_at = ctx.db.expiry(name)
-            ttl = 0 if expires_at is None else max(1, expires_at - ctx.now)
+            expires_at = ctx.db.expiry(name) if ctx.db.expiring else None
+            ttl = b"0" if expires_at is None else b"%d" % max(1, expires_at - ctx.now)
             keys.append(name)
-            requests.append((verb, name, b"%d" % ttl, dump(held, ctx.host.config), *tail))
+            requests.append((verb, name, ttl, dump_packed(held, packing), *tail))
     if not keys:
         return Simple("NOKEY")
     if not 0 < port < 65536:

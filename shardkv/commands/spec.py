@@ -110,6 +110,7 @@ class Command:
     simple_range: bool = True
     is_write: bool = False
     denies_oom: bool = False
+    asks: bool = False
     loads_stale: bool = False
     runs_script: bool = False
     roams: bool = False  #: what it finds expired goes out key by key, for a walk is no transaction
@@ -126,6 +127,7 @@ class Command:
         self.runs_script = bool(self.flags & Flags.SKIP_MONITOR)  # onlookers see the script before what it calls
         self.roams = bool(self.flags & Flags.ROAMING)
         self.denies_oom = bool(self.flags & Flags.DENYOOM)
+        self.asks = bool(self.flags & Flags.ASKING)
         self._derive_range()
 
     def _derive_range(self) -> None:

@@ -60,7 +60,8 @@ class Waiting:
             heappush(self._deadlines, (blocked.deadline, session.id, session, blocked))
         for key in blocked.keys:
             self._by_key.setdefault((blocked.db.index, key), {})[session] = None
-        self._engine.refresh_calm()
+        if blocked.keys:
+            self._engine.refresh_calm()
 
     def remove(self, session: Session) -> None:
         """End a wait, without a reply."""
@@ -75,7 +76,8 @@ class Waiting:
                 del self._by_key[place]
         session.blocked = None
         session.refresh()
-        self._engine.refresh_calm()
+        if blocked.keys:
+            self._engine.refresh_calm()
 
     def end(self, session: Session, reply: Any) -> None:
         """End a wait with a reply; what the client sent meanwhile is carried out next."""

@@ -27,6 +27,8 @@ _DECLINED: Final[Answered] = (b"", 0)
 _NUMBER_ENTRY: Final = ENTRY + NUMBER
 #: Twins that need no books.
 _UNBOOKED: Final = frozenset({"ping"})
+#: Commands that go without a twin while books are kept.
+_WITHOUT: Final = frozenset({"mset", "restore-asking"})
 
 
 def _slot_of(key: bytes) -> int:
@@ -163,7 +165,7 @@ def _counted(db: Database, keys: Iterable[bytes], new: int) -> None:
 
 
 def booked_twins(twins: dict[str, Twin]) -> dict[str, Twin]:
-    """The twins that keep books, by command. MSET goes without one."""
+    """The twins that keep books, by command."""
     found: dict[str, Twin] = {}
     for name, twin in twins.items():
         if name in _UNBOOKED:
@@ -176,7 +178,7 @@ def booked_twins(twins: dict[str, Twin]) -> dict[str, Twin]:
             found[name] = reading(twin)
         elif name in READERS:
             found[name] = reading_collection(twin)
-        elif name != "mset":
+        elif name not in _WITHOUT:
             found[name] = changing(twin)
     return found
 

@@ -72,6 +72,7 @@ class Engine:
         self.stopwatch = stopwatch
         self.cluster: ClusterPort | None = None
         self.served = bytearray(b"\x01" * SLOT_COUNT)
+        self.imported: frozenset[int] = frozenset()  #: slots of others that are served to those who say ASKING
         self.hidden: dict[int, bool] = {}  #: slots with keys that are not this node's; see ``Database``
         count = config.cluster_databases if config.cluster_enabled else config.databases
         self.databases = Databases(self, count)
@@ -461,7 +462,7 @@ class Engine:
         self.replica_reads.open = quiet and self.following and shows
         messages = self.messages
         messages.configure(self.config.notify_keyspace_events)
-        attended = bool(self.watches or self.waiting or messages.tracking) or messages.wanted is not None
+        attended = bool(self.watches or self.waiting.keys or messages.tracking) or messages.wanted is not None
         self.attentive = attended or self.memory.books is not None
         self.databases.attend(attended)
 

@@ -48,7 +48,7 @@ class Leaving:
             self._keys[place] = self._keys.get(place, 0) + 1
             self._slots[slot] = self._slots.get(slot, 0) + 1
             self._engine.served[slot] = 0
-        self._engine.refresh_calm()
+        self._changed()
 
     def end(self, database: Database, keys: Sequence[bytes]) -> None:
         """They have arrived there, or not: the writes go on."""
@@ -61,8 +61,12 @@ class Leaving:
             if not self._slots[slot]:
                 del self._slots[slot]
                 self._engine.served[slot] = self._routed[slot]
-        self._engine.refresh_calm()
+        self._changed()
         self._release()
+
+    def _changed(self) -> None:
+        if self._engine.cluster is None:  # a node of a cluster routes anyway
+            self._engine.refresh_calm()
 
     def shut(self, slots: Sequence[int]) -> None:
         """Writes to these slots wait: the slots are about to go to another node as a whole."""
@@ -88,7 +92,9 @@ class Leaving:
     def touched_by(self, session: Session, keys: Sequence[bytes]) -> bool:
         """Whether one of these keys of the session's database is on the way, or its slot is shut."""
         index = session.db.index
-        return any((index, key) in self._keys or key_slot(key) in self._shut for key in keys)
+        if any((index, key) in self._keys for key in keys):
+            return True
+        return bool(self._shut) and any(key_slot(key) in self._shut for key in keys)
 
     def hold(self, session: Session, words: list[bytes]) -> None:
         """Hold a request back; it is the first to be carried out afterwards."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..cluster.routing import Asker, refuse_waiting, route
-from ..commands.flags import Flags
 from ..commands.session import Blocked, Session
 from ..commands.spec import Command
 from ..errors import ReplyError
@@ -48,13 +47,14 @@ class Routes:
                 return None
             if not engine.leaving:
                 return None
-        refusal = None if engine.cluster is None else self._redirect(session, command, keys, words)
+        slots = [slot] if len(keys) == 1 else list(map(key_slot, keys))
+        refusal = None if engine.cluster is None else self._redirect(session, command, keys, slots, words)
         if refusal is not None or not engine.leaving or (session.queue is not None and command.name != "exec"):
             return refusal
         return POSTPONED if may_write(session, command) and engine.leaving.touched_by(session, keys) else None
 
     def _redirect(
-        self, session: Session, command: Command, keys: list[bytes], words: Sequence[bytes]
+        self, session: Session, command: Command, keys: list[bytes], slots: list[int], words: Sequence[bytes]
     ) -> ReplyError | None:
         """The full decision for keys whose slot the served table does not settle."""
         assert self._engine.cluster is not None
@@ -62,19 +62,20 @@ class Routes:
         database = session.db
 
         def missing(key: bytes) -> bool:
-            return database.get(key) is None or database.expired(key, key_slot(key))
+            slot = slots[0]  # it is asked only where all keys have one
+            return database.values[slot].get(key) is None or database.expired(key, slot)
 
         asker = Asker(
             write=_writes(session, command),
             readonly=session.readonly,
-            asking=session.asking or bool(command.flags & Flags.ASKING),
+            asking=session.asking or command.asks,
             migrate=command.name == "migrate",
             across=command.name == "move"
             or (command.name == "copy" and any(word.upper() == b"DB" for word in words[3:])),
             shard_channels=command.name in ("ssubscribe", "sunsubscribe", "spublish"),
             tls=session.secure,
         )
-        return route(machine.view, machine.settings, [key_slot(key) for key in keys], keys, asker, missing)
+        return route(machine.view, machine.settings, slots, keys, asker, missing)
 
 
 def _keys_of(session: Session, command: Command, words: list[bytes]) -> list[bytes]:

@@ -16,6 +16,7 @@ from ..observation.durations import FINE, FINE_SCALE
 from ..resp.encoder import NULL2, NULL3, respond
 from ..resp.replies import NO_REPLY
 from ..values.damage import DamagedValue
+from .arriving import restore_asking
 from .booked import booked_runs, booked_twins
 from .fast import READERS, Twin, string_twins
 from .fast_values import value_twins
@@ -60,7 +61,11 @@ class ShortWay:
         self._observer = engine.observer
         self._stats = engine.stats
         self._stopwatch = stopwatch
-        self._all_twins = self._twins = string_twins(engine.config) | value_twins(engine.config, engine.rng)
+        self._all_twins = self._twins = {
+            **string_twins(engine.config),
+            **value_twins(engine.config, engine.rng),
+            "restore-asking": restore_asking(engine),
+        }
         self._all_runs = self._runs = string_runs() | value_runs(engine.config)
         self.shortcuts: dict[bytes, Shortcut] = {}
         self._spellings: dict[bytes, Command] = {}

@@ -7,8 +7,11 @@ from typing import Any, TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shardkv.config import Config
 from shardkv.keyspace.database import Database
 from shardkv.keyspace.slots import key_slot
+from shardkv.persist.rdb.payload import dump
+from shardkv.values.lists import ListValue
 from tests.support.engine_client import EngineClient
 
 Step: TypeAlias = "list[bytes] | int"
@@ -36,6 +39,9 @@ LIMITS = st.sampled_from(
     ]
 )
 
+SEALED = [dump(value, Config()) for value in (b"text" * 20, 7, ListValue.of([b"a", b"b"], -2))]
+PAYLOAD = st.sampled_from([*SEALED, b"", b"broken", SEALED[0][:-1] + b"?"])
+
 
 def request(*words: Any) -> st.SearchStrategy[list[bytes]]:
     """Requests of this form."""
@@ -56,6 +62,11 @@ REQUEST = st.one_of(
     request(b"PEXPIRE", NAME, st.sampled_from([b"-1", b"1", b"5", b"3000"])),
     request(b"PERSIST", NAME),
     request(b"DEL", NAME),
+    request(
+        st.sampled_from([b"RESTORE-ASKING", b"restore-asking"]), NAME, st.sampled_from([b"0", b"5", b"x"]), PAYLOAD
+    ),
+    request(b"RESTORE-ASKING", NAME, b"0", PAYLOAD, st.sampled_from([b"REPLACE", b"replace", b"ABSTTL", b"?"])),
+    request(b"RESTORE-ASKING", NAME, b"0"),
     request(b"OBJECT", st.sampled_from([b"ENCODING", b"IDLETIME"]), NAME),
     request(b"MSET", NAME, TEXT, NAME, TEXT),
     request(b"MSET", NAME, TEXT, NAME),
@@ -97,6 +108,7 @@ def run(name: bytes, *words: st.SearchStrategy[bytes]) -> st.SearchStrategy[list
 
 RUN = st.one_of(
     run(b"PING"),
+    run(b"RESTORE-ASKING", NAME, st.just(b"0"), PAYLOAD),
     run(b"GET", NAME),
     run(b"SET", NAME, TEXT),
     run(b"INCR", NAME),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shardkv.cluster.nodes import Node, bitmap_of_range
-from shardkv.cluster.routing import Asker, readable_bitmap, route, served_bitmap
+from shardkv.cluster.routing import Asker, imported_slots, readable_bitmap, route, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 
@@ -60,6 +60,26 @@ def test_without_keys_everything_is_served() -> None:
 )
 def test_the_first_key_decides_and_the_others_must_share_its_slot(slots: list[int], decision: str) -> None:
     assert decide(slots) == decision
+
+
+def test_what_is_imported_is_served_to_who_asks() -> None:
+    """Whatever the view, slot by slot: the table says what the rules say of a single key that is not there."""
+    view = a_view()
+    open_ = dict.fromkeys((MINE, THEIRS, NOBODYS, LEAVING, COMING), B)
+    views = [
+        view,
+        replace(view, importing=open_),
+        replace(view, importing=open_, state="fail"),
+        replace(view, importing=open_).follow(A, B),
+        replace(view.follow(A, B), importing=open_),
+    ]
+    for seen in views:
+        found = imported_slots(seen)
+        for slot in (MINE, THEIRS, NOBODYS, LEAVING, COMING):
+            decision = decide([slot], Asker(write=True, asking=True), view=seen, absent=[b"k0"])
+            assert (decision == "serve") == (slot in found or bool(served_bitmap(seen)[slot])), (slot, decision)
+    assert imported_slots(view) == {COMING}
+    assert imported_slots(views[1]) == {MINE, THEIRS, COMING}
 
 
 def test_while_the_cluster_is_down_only_what_is_allowed_is_served() -> None:

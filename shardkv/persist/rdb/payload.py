@@ -23,8 +23,13 @@ _FOOTER: Final = _VERSION.size + _CRC.size
 
 def dump(value: Any, config: Config) -> bytes:
     """A value as DUMP gives it, in the lowest version that holds it."""
+    return dump_packed(value, Packing.of(config))
+
+
+def dump_packed(value: Any, packing: Packing) -> bytes:
+    """The same, for who has many to dump."""
     out = [b""]
-    out[0] = bytes((ENCODERS[type(value)](value, out, Packing.of(config)),))
+    out[0] = bytes((ENCODERS[type(value)](value, out, packing),))
     return sealed(b"".join(out), opcodes.VERSION_FIELD_TIMES if needs_field_times(value) else opcodes.VERSION_WRITTEN)
 
 
