@@ -50,7 +50,7 @@ def peek_hash(ctx: Context, name: bytes) -> HashValue | None:
         return without_expired(ctx, name, held, None)
     now = ctx.db.now
     first = held.next_expiry
-    if first is not None and first < now and not ctx.host.following:
+    if first is not None and first < now and not ctx.host.expiring.suspended:
         announce(ctx.host, ctx.db, name, held, held.expire_fields(now, BATCH))
     return held if len(held) else None
 
@@ -67,8 +67,8 @@ def without_expired(ctx: Context, name: bytes, held: HashValue, fields: Sequence
     first = held.next_expiry
     if first is None or first >= now:
         return held
-    if ctx.host.following and not ctx.command.is_write:
-        # A replica deletes nothing by itself: the reader gets a hash of its own.
+    if ctx.host.expiring.suspended and not ctx.command.is_write:
+        # As nothing is deleted, the reader gets a hash of its own.
         if fields is not None:
             return held.among(now, fields)
         held = held.copy()

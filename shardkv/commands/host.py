@@ -330,6 +330,10 @@ class ExpiringPort(Protocol):
 
     active: bool  #: they end before somebody asks
 
+    @property
+    def suspended(self) -> bool:
+        """Whether what has expired stays where it is and is only not shown."""
+
     def expire(self, database: Database, key: bytes) -> None:
         """Delete a key whose time has passed, with all consequences."""
 

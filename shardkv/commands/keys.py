@@ -145,11 +145,13 @@ def unlink(ctx: Context, *names: bytes) -> int:
 )
 def randomkey(ctx: Context) -> bytes | None:
     """Returns a random key, or null when there are none."""
-    tries = _RANDOM_TRIES if ctx.host.following else 0
+    tries = _RANDOM_TRIES if ctx.host.expiring.suspended else 0
     while (name := ctx.db.choose(ctx.host.rng)) is not None:
         tries -= 1
         if ctx.peek(name) is not None or tries == 0:
-            return name  # what has expired is gone after the look, except on a replica, where it may be all there is
+            return (
+                name  # what has expired is gone after the look, if that is not suspended: then it may be all there is
+            )
     return None
 
 

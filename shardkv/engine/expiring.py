@@ -47,11 +47,18 @@ class Expiring:
 
     # ---- one key
 
+    @property
+    def suspended(self) -> bool:
+        """Whether what has expired stays where it is and is only not shown: on a replica, and during a pause, which
+        promises that nothing changes."""
+        return self._engine.following or self._engine.pausing.until is not None
+
     def expire(self, database: Database, key: bytes) -> None:
         """Delete a key whose time has passed: DEL (UNLINK if ``lazyfree-lazy-expire`` says so) is propagated, the event
-        is ``expired``. A replica leaves it to its primary, unless its own clients may write and one of them does."""
+        is ``expired``. While that is suspended only a client's write does so, on a replica if clients may write."""
         engine = self._engine
-        if not engine.following or (not engine.config.replica_read_only and engine.context.command.is_write):
+        may_write = not engine.following or not engine.config.replica_read_only
+        if not self.suspended or (may_write and engine.context.command.is_write):
             self._expire(database, key)
 
     def _expire(self, database: Database, key: bytes) -> None:

@@ -177,7 +177,7 @@ def not_only_looking(engine: Engine, session: Session, command: Command, words: 
 
 def not_paused(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
     """CLIENT PAUSE holds requests back, CLIENT UNPAUSE among them; with WRITE only those that may change something."""
-    if not engine.pausing.covers(session, command):
+    if not engine.pausing.covers(engine, session, command, words):
         return None
     engine.pausing.hold(session, words)
     return POSTPONED

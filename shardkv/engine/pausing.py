@@ -6,11 +6,14 @@ Each reason for a pause has an end of its own; as long as any is left, requests 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..commands.flags import Flags
 from ..commands.session import Session
 from ..commands.spec import Command
+
+if TYPE_CHECKING:
+    from .engine import Engine
 
 #: The answer to a request that is held back: it is tried again later.
 POSTPONED: Final = object()
@@ -26,11 +29,14 @@ class Reason(Enum):
     SHUTDOWN = 3  #: the node is about to end
 
 
-def may_write(session: Session, command: Command) -> bool:
-    """Whether a command counts as a write; EXEC does if anything that it would run does."""
+def may_write(engine: Engine, session: Session, command: Command, words: list[bytes]) -> bool:
+    """Whether a request counts as a write; EXEC does if anything that it would run does, and a script unless it says
+    that it writes nothing."""
     if command.name == "exec":
-        return any(may_write(session, queued) for queued, _ in session.queue or ())
-    return command.is_write or bool(command.flags & Flags.MAY_REPLICATE)
+        return any(may_write(engine, session, queued, request) for queued, request in session.queue or ())
+    if command.is_write or not command.flags & Flags.MAY_REPLICATE:
+        return command.is_write
+    return not command.runs_script or not engine.scripts.forgoes_writes(command, words)
 
 
 class Pause:
@@ -75,11 +81,11 @@ class Pause:
             session.refresh()
         return released
 
-    def covers(self, session: Session, command: Command) -> bool:
+    def covers(self, engine: Engine, session: Session, command: Command, words: list[bytes]) -> bool:
         """Whether a request has to wait."""
         if self.until is None or session.is_primary or session.is_replica:
             return False
-        return not self.writes_only or may_write(session, command)
+        return not self.writes_only or may_write(engine, session, command, words)
 
     def hold(self, session: Session, words: list[bytes]) -> None:
         """Hold a request back; it is the first to be carried out when the pause ends."""

@@ -51,7 +51,11 @@ class Routes:
         refusal = None if engine.cluster is None else self._redirect(session, command, keys, slots, words)
         if refusal is not None or not engine.leaving or (session.queue is not None and command.name != "exec"):
             return refusal
-        return POSTPONED if may_write(session, command) and engine.leaving.touched_by(session, keys) else None
+        return (
+            POSTPONED
+            if may_write(engine, session, command, words) and engine.leaving.touched_by(session, keys)
+            else None
+        )
 
     def _redirect(
         self, session: Session, command: Command, keys: list[bytes], slots: list[int], words: Sequence[bytes]

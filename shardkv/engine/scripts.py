@@ -198,6 +198,10 @@ class Scripts:
         """Whether the script or function that a request names is one that says what it does, and may write."""
         return not self._declared(command, words) & (ScriptFlags.COMPATIBLE | ScriptFlags.NO_WRITES)
 
+    def forgoes_writes(self, command: Command, words: list[bytes]) -> bool:
+        """Whether the script or function that a request names is one that says that it writes nothing."""
+        return bool(self._declared(command, words) & ScriptFlags.NO_WRITES)
+
     def _declared(self, command: Command, words: list[bytes]) -> ScriptFlags:
         """What the script or function that a request names says of itself; ``COMPATIBLE`` if it says nothing."""
         if command.name.startswith("fcall"):

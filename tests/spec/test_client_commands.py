@@ -204,6 +204,49 @@ def test_a_pause_of_writes_lets_reads_through(kv: EngineClient, other: EngineCli
     assert other.taken() == b"+OK\r\n"
 
 
+def test_a_pause_of_writes_lets_scripts_through_that_say_that_they_write_nothing(
+    kv: EngineClient, other: EngineClient
+) -> None:
+    says_so, silent, writes = "#!lua flags=no-writes\nreturn 1", "return 1", "#!lua\nreturn 1"
+    library = "redis.register_function{function_name='f', callback=function() return 1 end, flags={'no-writes'}}"
+    kv("FUNCTION", "LOAD", f"#!lua name=lib\n{library}\nredis.register_function('g', function() return 1 end)")
+    sha = kv("SCRIPT", "LOAD", "#!lua flags=no-writes\nreturn 2")
+    kv("CLIENT", "PAUSE", 100, "WRITE")
+    assert other("EVAL", says_so, 0) == 1
+    assert other("EVALSHA", sha, 0) == 2
+    assert other("EVAL_RO", silent, 0) == 1
+    assert other("FCALL", "f", 0) == 1
+    assert other("MULTI") == "OK"
+    assert other("EVAL", says_so, 0) == "QUEUED"
+    assert other("EXEC") == [1]
+    held: tuple[list[str | int], ...]
+    held = (["EVAL", silent, 0], ["EVAL", writes, 0], ["EVALSHA", "0" * 40, 0], ["FCALL", "g", 0])
+    for words in held:
+        waiting = kv.other()
+        assert waiting.raw(*words) == b"", words
+
+
+def test_a_pause_of_writes_keeps_what_expires_meanwhile_and_does_not_show_it(
+    kv: EngineClient, other: EngineClient
+) -> None:
+    sent = kv.propagated()
+    kv("SET", "name", "ada", "PX", 10)
+    kv("HSET", "hash", "a", 1, "b", 2)
+    kv("HPEXPIRE", "hash", 10, "FIELDS", 1, "a")
+    kv("CLIENT", "PAUSE", 1000, "WRITE")
+    kv.wait(20)
+    del sent[:]
+    assert other("GET", "name") is None
+    assert other("HGETALL", "hash") == ["b", "2"]
+    assert other("RANDOMKEY") in ("hash", "name")
+    kv.engine.expiring.step(kv.now, 1.0)
+    assert sent == []
+    assert "expired_keys:0\r\n" in kv("INFO", "stats")
+    kv("CLIENT", "UNPAUSE")
+    assert other("GET", "name") is None
+    assert sent == [[b"DEL", b"name"]]
+
+
 def test_pauses_end_each_by_itself(kv: EngineClient, other: EngineClient) -> None:
     kv.engine.pause(2**62, True, Reason.SHUTDOWN)
     kv("CLIENT", "PAUSE", 100, "ALL")
