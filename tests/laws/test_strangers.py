@@ -26,6 +26,7 @@ BEFORE: Final = (
     b"-ERR unknown ",
     b"-ERR wrong number of arguments for ",
     b"-ERR DEBUG command not allowed.",
+    b"-ERR MODULE command not allowed.",
 )
 PASSWORD: Final = "correct horse"
 #: Ways to shut a node: by requirepass, by the rules of the default user, by turning that user off.
