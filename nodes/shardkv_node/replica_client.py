@@ -51,6 +51,7 @@ class ReplicaClient:
         self._replication: Replication = engine.replication
         self._changed = trio.Event()
         self._scope = trio.CancelScope()
+        self._wait = trio.CancelScope()
         self._sock: socket.socket | SecureSocket | None = None
         self._intake: DirectIntake | FileIntake | None = None
         self._full_sync = FullSync("", 0)
@@ -70,6 +71,10 @@ class ReplicaClient:
                 self._sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # it is lost already
+
+    def go_on(self) -> None:
+        """Look again at what has come of the stream, though no more may have come."""
+        self._wait.cancel()
 
     def tell(self, data: bytes) -> None:
         """Send a few bytes to the primary, without waiting: an acknowledgement that does not fit is made up for by the
@@ -103,6 +108,11 @@ class ReplicaClient:
         while True:
             while self._todo:
                 await self._perform(link, self._todo.popleft(), host, port)
+            feed = replication.feed_in
+            if feed is not None and feed.paused:
+                self._apply(link, b"")
+                if self._todo:
+                    continue
             self._reactor.flush_woken()
             data = await self._receive(link)
             now = clock.stopwatch()
@@ -124,7 +134,7 @@ class ReplicaClient:
         if sock is None:
             await trio.sleep(wait)
             return None
-        with trio.move_on_after(wait):
+        with trio.move_on_after(wait) as self._wait:
             await trio.lowlevel.wait_readable(sock)
             try:
                 return sock.recv(RECEIVE)

@@ -140,6 +140,10 @@ class ReplicationManager:
         """See ``Rim``."""
         self.client.break_link()
 
+    def go_on(self) -> None:
+        """See ``Rim``."""
+        self.client.go_on()
+
     def snapshot(self, order: Snapshot) -> None:
         """See ``Rim``."""
         self.sender.make(order)

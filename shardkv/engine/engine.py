@@ -530,6 +530,8 @@ class Engine:
         self.refresh_calm()
         for session in released:
             self.world.wake(session)
+        if self.following and self.pausing.until is None:
+            self.replication.rim.go_on()
 
     def kill(self, session: Session) -> None:
         """End a client: after its reply if it is the one that asks, else at once."""

@@ -2,7 +2,7 @@
 
 What is applied is applied whole: a transaction waits until its EXEC is there, so that a link which breaks in the middle
 leaves nothing half done, and the offset always stands between two commands or transactions. The bytes themselves go on
-to the node's own replicas as they came.
+to the node's own replicas as they came. During a pause (CLIENT PAUSE) nothing is applied: what comes waits.
 
 While the stream is applied nothing counts as expired (the primary says what goes, and when), every slot counts as
 served, and no gate asks: the primary's word is the truth.
@@ -45,9 +45,12 @@ class PrimaryFeed:
         self._parser: RequestParser
         self._raw: list[bytes]  #: bytes that came and are not applied
         self._raw_size: int
-        self._held: list[list[bytes]]  #: an unfinished transaction
+        self._held: list[list[bytes]]  #: an unfinished transaction, or what came during a pause
         self._ack_wanted = False
         self.received = 0  #: bytes since the link came up
+        self.paused = (
+            False  #: what came last waits for the end of a pause: then ``feed`` goes on, without more if need be
+        )
         self.restart()
 
     def restart(self) -> None:
@@ -56,6 +59,7 @@ class PrimaryFeed:
         self._raw = []
         self._raw_size = 0
         self._held = []
+        self.paused = False
         self.received = 0
 
     @property
@@ -72,21 +76,25 @@ class PrimaryFeed:
         self._ack_wanted = True
 
     def feed(self, data: bytes) -> None:
-        """Apply what the primary has sent, as far as it is complete. Raises StreamFault."""
+        """Apply what the primary has sent, as far as it is complete; not during a pause. Raises StreamFault."""
         self.received += len(data)
         self._raw.append(data)
         self._raw_size += len(data)
-        requests = self._parser.feed(data)
-        if self._held:
-            requests = self._held + requests
+        self._held += self._parser.feed(data)
+        self.paused = self._engine.pausing.until is not None
+        if not self.paused:
+            self._go_on()
+        if self._parser.fault is not None:
+            raise StreamFault(self._parser.fault)
+
+    def _go_on(self) -> None:
+        requests = self._held
         whole = _whole(requests)
         self._held = requests[whole:]
         if whole:
             del requests[whole:]
             rest = self._parser.pending + sum(map(packed_size, self._held))
             self._apply(requests, self._raw_size - rest)
-        if self._parser.fault is not None:
-            raise StreamFault(self._parser.fault)
 
     def _apply(self, requests: list[list[bytes]], size: int) -> None:
         """Run requests that took ``size`` bytes, and let the bytes go on."""

@@ -20,6 +20,9 @@ class Rim(Protocol):
     def break_link(self) -> None:
         """End the connection to the primary: it is lost, and dialled again."""
 
+    def go_on(self) -> None:
+        """A pause has ended: apply what has come of the primary's stream meanwhile."""
+
     def snapshot(self, order: Snapshot) -> None:
         """Make a snapshot."""
 
@@ -44,6 +47,9 @@ class NoRim:
 
     def break_link(self) -> None:
         """There is none."""
+
+    def go_on(self) -> None:
+        """Nothing has come."""
 
     def snapshot(self, order: Snapshot) -> None:
         """Nobody makes one."""

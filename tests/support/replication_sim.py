@@ -135,6 +135,10 @@ class SimNode(EngineClient):
         if self.connection is not None:
             self.sim.end(self.connection)
 
+    def go_on(self) -> None:
+        """See ``Rim``."""
+        self.todo.append(Streamed(b""))
+
     def logged_offset(self) -> int | None:
         """See ``Rim``: there is no log."""
         return None

@@ -82,6 +82,29 @@ def test_a_promoted_replica_is_followed_by_its_old_primary_without_a_full_synchr
         assert (stats["sync_full"], stats["sync_partial_ok"]) == ("0", "1")
 
 
+def test_a_replica_applies_nothing_during_a_pause_and_all_of_it_afterwards(pair: tuple[Server, Server]) -> None:
+    primary, replica = pair
+    with primary.client() as one, replica.client() as two:
+        fill(one, 0)
+        link_to(primary, two)
+        wait_for(lambda: digests_agree(one, two), 10)
+        for mode, milliseconds in (("WRITE", 100_000), ("WRITE", 300)):
+            assert one("WAIT", 1, 5000) == 1
+            two.must("CLIENT", "PAUSE", milliseconds, mode)
+            one.must("SET", "during", f"the pause of {milliseconds}")
+            one.must("MULTI")
+            one.must("INCR", "a")
+            one.must("INCR", "b")
+            one.must("EXEC")
+            if milliseconds == 100_000:
+                wait_for(lambda: replication(two)["slave_read_repl_offset"] == replication(one)["master_repl_offset"])
+                assert int(replication(two)["slave_repl_offset"]) < int(replication(one)["master_repl_offset"])
+                assert two("GET", "during") is None
+                two.must("CLIENT", "UNPAUSE")
+            wait_for(lambda: digests_agree(one, two), 10)
+            assert one("WAIT", 1, 5000) == 1
+
+
 @pytest.mark.parametrize("diskless", ["yes", "no"])
 @pytest.mark.parametrize("load", ["disabled", "swapdb", "on-empty-db"])
 def test_a_snapshot_comes_with_and_without_a_file_on_either_side(diskless: str, load: str) -> None:
