@@ -76,7 +76,7 @@ class ClusterNode:
         self.machine: ClusterMachine
         self.bus: Bus
         self.driver: ClusterDriver
-        self._file = NodesFile(self._path, log, self._lasts)
+        self._file = NodesFile(self._path, log, self._lasts, reactor)
         self._awaiting: list[Callable[[], None]] = []
         self._loading = True
         self._strays = 0  #: until all keys are loaded: the slots to be emptied then
@@ -238,13 +238,12 @@ class ClusterNode:
     def _lasts(self) -> None:
         """A view is on disk: what has waited for it goes on. First those who gave an order: one that makes this node a
         replica closes the connections of all who wait."""
-        if self.driver.lasting:
-            self._reactor.hurry("nodes.conf", False)
         if self._awaiting and self.driver.lasting:
             awaiting, self._awaiting = self._awaiting, []
             for told in awaiting:
                 told()
         self.driver.lasts()
+        self._reactor.hasten()  # messages are to be sent
         self._reactor.flush_woken()
 
     def _route(self, view: ClusterView) -> None:
@@ -366,7 +365,6 @@ class ClusterNode:
         was_replica = self.machine.view.me.is_replica
         reply = self.driver.order(order)
         self._reactor.hasten()  # messages are to be sent
-        self._reactor.hurry("nodes.conf", not self.driver.lasting)
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
             self._file.settle()  # it follows nobody from now on
             self._engine.databases.empty()  # its keys were another node's
