@@ -31,13 +31,15 @@ LEARNT_FROM: Final = 4 * 2**20
 LEAST_WASTE: Final = 1.06
 MOST_WASTE: Final = 1.6
 WASTE_STEP: Final = 0.01
+#: Before any key is given up it costs nobody anything to learn faster.
+FILLING_STEP: Final = 0.04
 #: How many looks it takes to unlearn as much.
 WASTE_TRIALS: Final = 50
 #: By so many bytes, and by so much of what there is, the process grows once more when keys begin to go: at most so much
 #: of the limit is kept free for it.
-COMING_BYTES: Final = 3 * 2**20
+COMING_BYTES: Final = 4 * 2**20
 COMING_WASTE: Final = 1.03
-COMING_SHARE: Final = 10
+COMING_SHARE: Final = 7
 #: By so much is what is wasted thought to be more, for each byte that the process grows by though keys are given up.
 MORE_WASTE: Final = 2.0
 #: A slot's dict while it is empty.
@@ -113,8 +115,11 @@ class Footprint:
         more = grown - self._grown_most
         if more > 0 and books is not None and books.complete and books.used > LEARNT_FROM:
             held = books.used * (1 + self._tables)
-            waste = self._coming(grown) / held if evicted == self._evicted else self._waste + MORE_WASTE * more / held
-            step = min(WASTE_STEP, max(-WASTE_STEP, waste - self._waste))
+            if evicted == self._evicted:
+                waste, most = self._coming(grown) / held, WASTE_STEP if evicted else FILLING_STEP
+            else:
+                waste, most = self._waste + MORE_WASTE * more / held, WASTE_STEP
+            step = min(most, max(-most, waste - self._waste))
             self._waste = min(MOST_WASTE, max(LEAST_WASTE, self._waste + step))
         elif more <= 0 and grown + self.beside < self._engine.config.maxmemory:
             # What made it grow may be over: it is tried how much can be held in that, ever so slowly.

@@ -49,6 +49,9 @@ class MemoryLimit:
         self.footprint = Footprint(engine)
         self._measured = 0  #: what stood in the books when that was measured last
         self.pressed = False  #: the limit is exceeded, as far as is known
+        self._ends_calm = (
+            False  #: that is all that is in the way of the engine's calm: nothing else has changed it since
+        )
         self.starved = False  #: and nothing can be given up
         self._exceeded_since: float | None = None
         self._exceeded_seconds = 0.0
@@ -56,7 +59,8 @@ class MemoryLimit:
     # ---- options
 
     def configure(self) -> None:
-        """Obey the options as they are now."""
+        """Obey the options as they are now. Called whenever the engine's calm is found out anew."""
+        self._ends_calm = False
         engine = self._engine
         config = engine.config
         exempt = engine.loading or (engine.following and config.replica_ignore_maxmemory)
@@ -145,6 +149,7 @@ class MemoryLimit:
     def _alarm(self) -> None:
         if not self.pressed:
             self.pressed = True
+            self._ends_calm = self._engine.calm
             self._engine.calm = False
 
     # ---- making room
@@ -185,7 +190,10 @@ class MemoryLimit:
         if self._exceeded_since is not None:
             self._exceeded_seconds += self._engine.stopwatch() - self._exceeded_since
             self._exceeded_since = None
-        self._engine.refresh_calm()
+        if self._ends_calm:
+            self._engine.calm = True
+        else:
+            self._engine.refresh_calm()
 
     # ---- time
 

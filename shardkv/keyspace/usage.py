@@ -6,7 +6,7 @@ that many keys share, so that one more key costs its place in a dict and nothing
 
 Those dicts are *rooms*: neighbouring slots share one, as long as it is small, and each slot refers to its own. So the
 few keys that a slot has do not cost a dict of their own, and whoever looks for keys to give up finds many in one place.
-A room that has become large is divided among its slots, down to one; should that be large still, it becomes
+A room that has become large is divided among its slots, down to one; should that be crowded still, it becomes
 ``Buckets``.
 """
 
@@ -34,14 +34,16 @@ BUCKET_ENTRY: Final = 75
 #: The unit in which a last use is told is 2**4 = 16 milliseconds.
 SHIFT: Final = 4
 #: Slots that share a room at first (a power of two), and rooms that there are then.
-WIDEST: Final = 16
+WIDEST: Final = 32
 ROOMS: Final = SLOT_COUNT // WIDEST
 #: Bytes of those, and of the tables that lead to them.
 STARTUP: Final = ROOMS * getsizeof({}) + 9 * SLOT_COUNT
-#: A room with more keys than this is divided: somewhere between here and twice as many, lest all rooms be divided, and
-#: all dicts grow, at the same time.
-LARGE: Final = 160
-_SPREAD: Final = 161
+#: A room with more keys than this is divided when keys are given up, for then it is looked at as a whole.
+LARGE: Final = 320
+#: With more than this it is divided in any case, lest somebody wait while its dict grows: somewhere between here and
+#: half as many again, lest all be divided at the same time.
+CROWDED: Final = 2048
+_SPREAD: Final = 1031
 
 #: What a new key's counter starts with, and where counters end.
 LFU_START: Final = 5
@@ -149,16 +151,19 @@ class Usage:
     # ---- rooms
 
     def look_at(self, slot: int) -> None:
-        """Divide the room of a slot if it has become large. Keys may have come meanwhile, but not very many."""
+        """Divide the room of a slot if it is crowded. Keys may have come meanwhile, but not very many."""
         room = self.slots[slot]
-        if len(room) > LARGE and isinstance(room, dict) and len(room) > LARGE + (slot & -self.widths[slot]) % _SPREAD:
-            self._divide(slot, room)
+        if len(room) > CROWDED and isinstance(room, dict):
+            width = self.widths[slot]
+            if width == 1:
+                self.slots[slot] = Buckets(room)
+            elif len(room) > CROWDED + (slot & -width) % _SPREAD:
+                for half in self._divide(slot, room):
+                    self.look_at(half)
 
-    def _divide(self, slot: int, room: dict[bytes, int]) -> None:
+    def _divide(self, slot: int, room: dict[bytes, int]) -> tuple[int, int]:
+        """Give each half of the slots that share a room one of their own; where the two begin."""
         half = self.widths[slot] >> 1
-        if not half:
-            self.slots[slot] = Buckets(room)
-            return
         first = slot & -(half << 1)
         middle = first + half
         lower: dict[bytes, int] = {}
@@ -168,17 +173,21 @@ class Usage:
         for start, part in ((first, lower), (middle, upper)):
             self.slots[start : start + half] = [part] * half
             self.widths[start : start + half] = bytes([half]) * half
-            self.look_at(start)
+        return first, middle
 
     def walk(self, slot: int, inner: int) -> tuple[dict[bytes, int], int, int]:
         """A walk through all keys: those that are found at a slot (any at first) and a place inside a large room
-        (0 at first), and where it goes on. A room is made smaller if it has more room than it needs."""
+        (0 at first), and where it goes on. On its way a room that is large is divided, and one that has more room than
+        it needs is made smaller."""
         room = self.slots[slot]
         if isinstance(room, Buckets):
             inner, bucket = room.step(inner)
             return bucket, slot if inner else (slot + 1) & SLOT_MASK, inner
         width = self.widths[slot]
         first = slot & -width
+        if len(room) > LARGE and width > 1:
+            self._divide(slot, room)
+            return self.walk(first, 0)
         smaller = fitted(room)
         if smaller is not room:
             self.slots[first : first + width] = [smaller] * width

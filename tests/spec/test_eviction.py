@@ -197,6 +197,45 @@ def test_a_snapshot_of_more_than_the_limit_is_loaded_whole_and_then_cut(kv: Engi
     assert books_are_true(kv)
 
 
+@pytest.mark.parametrize("policy", ["noeviction", "allkeys-lru", "volatile-lru"])
+def test_a_pipeline_ends_where_its_requests_would_have_been_refused_one_by_one(policy: str) -> None:
+    one_by_one, whole = EngineClient(), EngineClient()
+    requests = [("SET", f"more:{number}", VALUE) for number in range(400)]
+    for kv in (one_by_one, whole):
+        limited(kv, policy, 2**30)
+        fill(kv, 1000)
+        kv("CONFIG", "SET", "maxmemory", int(told(kv, "memory", "used_memory")) + 80_000)
+    replies = b"".join(one_by_one.pipeline(request) for request in requests)
+    assert whole.pipeline(*requests) == replies
+    if policy == "allkeys-lru":
+        assert b"OOM" not in replies
+    else:
+        assert 100 < replies.count(b"+OK") < 390
+        assert replies.endswith(b"-" + OUT.encode() + b"\r\n")
+
+
+def test_room_is_made_before_a_pipeline_of_writes(kv: EngineClient) -> None:
+    limited(kv, "allkeys-lru")
+    fill(kv, 8000)
+    books = kv.engine.memory.books
+    assert books is not None
+    kv("CONFIG", "RESETSTAT")
+    kv.wait(1000)
+    sent = kv.propagated()
+    for start in range(0, 960, 16):
+        before = len(sent)
+        kv.pipeline(*(("SET", f"more:{number}", VALUE) for number in range(start, start + 16)))
+        assert books.used <= books.limit
+        verbs = [words[0] for words in sent[before:]]
+        assert verbs == sorted(verbs)  # DEL before SET
+        assert verbs.count(b"SET") == 16
+    assert sum(words[0] == b"DEL" for words in sent) > 900
+    assert kv("EXISTS", *(f"more:{number}" for number in range(960))) > 900
+    assert told(kv, "commandstats", "cmdstat_set").startswith("calls=960,")
+    kv.db.check()
+    assert books_are_true(kv)
+
+
 # ---- who is told
 
 
