@@ -200,9 +200,9 @@ class Context:
 
     def delete(self, key: bytes, event: str | None = "del") -> bool:
         """Delete a live key and, unless ``event`` is None, touch it. False if there was none."""
-        if self.peek(key) is None:
+        db = self.db
+        if (db.expiring and self.peek(key) is None) or not db.discard(key):
             return False
-        self.db.discard(key)
         if event is not None:
             self.touch(key, event)
         return True

@@ -43,20 +43,22 @@ class Leaving:
 
     def begin(self, database: Database, keys: Sequence[bytes]) -> None:
         """These keys are on their way to another node: writes to them wait."""
-        for key in keys:
-            place, slot = (database.index, key), key_slot(key)
+        index, served = database.index, self._engine.served
+        for key, slot in zip(keys, map(key_slot, keys), strict=True):
+            place = (index, key)
             self._keys[place] = self._keys.get(place, 0) + 1
             self._slots[slot] = self._slots.get(slot, 0) + 1
-            self._engine.served[slot] = 0
+            served[slot] = 0
         self._changed()
 
     def end(self, database: Database, keys: Sequence[bytes]) -> None:
         """They have arrived there, or not: the writes go on."""
-        for key in keys:
-            place, slot = (database.index, key), key_slot(key)
-            self._keys[place] -= 1
-            if not self._keys[place]:
-                del self._keys[place]
+        index = database.index
+        for key, slot in zip(keys, map(key_slot, keys), strict=True):
+            place = (index, key)
+            count = self._keys.pop(place) - 1
+            if count:
+                self._keys[place] = count
             self._slots[slot] -= 1
             if not self._slots[slot]:
                 del self._slots[slot]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _VERSION: Final = Struct("<H")
 _CRC: Final = Struct("<Q")
+_STRING: Final = bytes((opcodes.STRING,))
+_WRITTEN: Final = _VERSION.pack(opcodes.VERSION_WRITTEN)
 _FOOTER: Final = _VERSION.size + _CRC.size
 
 
@@ -28,6 +30,9 @@ def dump(value: Any, config: Config) -> bytes:
 
 def dump_packed(value: Any, packing: Packing) -> bytes:
     """The same, for who has many to dump."""
+    if type(value) is bytes:  # the commonest by far
+        body = _STRING + packing.text(value) + _WRITTEN
+        return body + _CRC.pack(crc64(body))
     out = [b""]
     out[0] = bytes((ENCODERS[type(value)](value, out, packing),))
     return sealed(b"".join(out), opcodes.VERSION_FIELD_TIMES if needs_field_times(value) else opcodes.VERSION_WRITTEN)
