@@ -189,7 +189,8 @@ class Replication:
 
     def follow(self, host: str, port: int) -> None:
         """Become a replica of this node. What this node holds may be a part of the new primary's history, unless it
-        has not even loaded what it had."""
+        has not even loaded what it had. Its own replicas stay: they have to begin anew when the history has another
+        name, or all data are replaced, but it may come to neither."""
         engine = self._engine
         was_primary = self.address is None
         if was_primary:
@@ -207,7 +208,6 @@ class Replication:
         self.feed_in.restart()
         self.feed_in.session.address = f"{host}:{port}"
         self.link = ReplicaLink(self.settings(), engine.stopwatch(), failover=self.failover.in_progress)
-        self.disconnect_replicas()
         engine.following = True
         engine.refresh_calm()
         self.rim.follow()

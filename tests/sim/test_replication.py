@@ -151,6 +151,30 @@ def test_a_chain_passes_on_what_it_received() -> None:
     assert len(ends) == 1
 
 
+def test_replicas_of_a_node_that_tries_another_primary_stay_until_it_has_other_data() -> None:
+    world = SimWorld()
+    first, middle, last, other = (world.node() for _ in range(4))
+    first("SET", "k", 1)
+    other("SET", "k", "other")
+    middle("REPLICAOF", first.name, 1)
+    world.settle()
+    last("REPLICAOF", middle.name, 1)
+    world.settle()
+    middle("REPLICAOF", "nowhere", 1)
+    world.wait(3.0)
+    middle("REPLICAOF", first.name, 1)
+    world.settle()
+    first("INCR", "k")
+    world.settle()
+    assert last.other()("GET", "k") == "2"
+    assert (first.replication.syncs.full, first.replication.syncs.partial) == (1, 1)
+    assert (middle.replication.syncs.full, middle.replication.syncs.partial) == (1, 0)
+    middle("REPLICAOF", other.name, 1)
+    world.settle()
+    assert last.other()("GET", "k") == "other"
+    assert digest(other) == digest(last)
+
+
 def test_a_promoted_replica_takes_its_siblings_along() -> None:
     """The first of three goes; the second is promoted; the third, further or not as far, goes on with it."""
     world = SimWorld()
