@@ -356,7 +356,7 @@ class ClusterNode:
         if names & {"port", "tls-port"} or any(name.startswith("cluster-") for name in names):
             self.bus.limits = replace(self.bus.limits, sendbuf=self._config.cluster_link_sendbuf_limit)
             self.driver.submit(Reconfigured(self.settings()))
-            self._route(self.machine.view)
+            self._route(self.view)
 
     # ---- what the commands ask
 
@@ -371,8 +371,13 @@ class ClusterNode:
         return reply
 
     @property
+    def view(self) -> ClusterView:
+        """See ``ClusterPort``, as for the next three."""
+        return self.machine.view if self.driver.lasting else self.driver.routed or self.machine.view
+
+    @property
     def lasting(self) -> bool:
-        """See ``ClusterPort``, as for the next two."""
+        """Whether nodes.conf holds all that binds this node."""
         return self.driver.lasting
 
     def when_lasting(self, told: Callable[[], None]) -> None:

@@ -111,6 +111,7 @@ class ClusterDriver:
         self._held: deque[tuple[int, Effect]] = deque()  #: each with the number of the view that it waits for
         self._awaited = 0
         self._route_due: ClusterView | None = None  #: of the last route; one before it is out of date
+        self.routed: ClusterView | None = None  #: of the last route that was performed
         self._served = 0  #: the slots of this node by the last route that was performed
         self._busy = False
         self._tickets = 0
@@ -205,7 +206,7 @@ class ClusterDriver:
                 self._bus.disconnect(link)
             case Route(view):
                 if view is self._route_due:
-                    self._served = view.me.slots
+                    self.routed, self._served = view, view.me.slots
                     self._route(view)
             case Follow(primary):
                 self._follow(primary)

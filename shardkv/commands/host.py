@@ -192,6 +192,11 @@ class ClusterPort(Protocol):
     def machine(self) -> Any:
         """The ``ClusterMachine``: its ``view`` and what CLUSTER INFO and LINKS tell."""
 
+    @property
+    def view(self) -> Any:
+        """The ``ClusterView`` that clients are sent by: the machine's, but not while that takes slots over and is
+        still on its way to disk."""
+
     def order(self, order: Any) -> Any:
         """Carry out a CLUSTER command that changes something; its reply (a ReplyError instance when refused)."""
 

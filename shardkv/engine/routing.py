@@ -62,7 +62,7 @@ class Routes:
     ) -> ReplyError | None:
         """The full decision for keys whose slot the served table does not settle."""
         assert self._engine.cluster is not None
-        machine = self._engine.cluster.machine
+        cluster = self._engine.cluster
         database = session.db
 
         def missing(key: bytes) -> bool:
@@ -79,7 +79,7 @@ class Routes:
             shard_channels=command.name in ("ssubscribe", "sunsubscribe", "spublish"),
             tls=session.secure,
         )
-        return route(machine.view, machine.settings, slots, keys, asker, missing)
+        return route(cluster.view, cluster.machine.settings, slots, keys, asker, missing)
 
 
 def _keys_of(session: Session, command: Command, words: list[bytes]) -> list[bytes]:
@@ -93,9 +93,9 @@ def _keys_of(session: Session, command: Command, words: list[bytes]) -> list[byt
 def waiting_refusal(engine: Engine, session: Session, blocked: Blocked) -> ReplyError | None:
     """None if a client may go on waiting for its keys, which have one slot; or why not."""
     assert engine.cluster is not None
-    machine = engine.cluster.machine
+    cluster = engine.cluster
     asker = Asker(write=blocked.command.is_write, readonly=session.readonly, tls=session.secure)
-    return refuse_waiting(machine.view, machine.settings, key_slot(next(iter(blocked.keys))), asker)
+    return refuse_waiting(cluster.view, cluster.machine.settings, key_slot(next(iter(blocked.keys))), asker)
 
 
 def _writes(session: Session, command: Command) -> bool:

@@ -440,6 +440,7 @@ def test_nothing_that_binds_the_node_is_told_before_it_is_on_disk_and_events_go_
         driver.submit(LinkUp(link))
     assert not driver.lasting
     assert diary.lines == ["persist", "won", "persist", "persist", "route"]
+    assert driver.routed == VIEW
     diary.lines.clear()
     diary.written = 1
     assert driver.lasting

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from shardkv.cluster.nodes import Node, bitmap_of_range
+from shardkv.cluster.nodes import ALL_SLOTS, SLAVE, Node, bitmap_of_range
 from shardkv.cluster.routing import Asker, imported_slots, readable_bitmap, route, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
+from tests.support.engine_client import EngineClient, refused
 
 A, B = "a" * 40, "b" * 40
 MINE, THEIRS, NOBODYS, LEAVING, COMING = 1, 10, 99, 2, 11
@@ -149,3 +152,29 @@ def test_the_table_of_a_replica_never_shows_what_route_would_not() -> None:
     assert all(decide([slot], Asker(readonly=True), view=replica) == "serve" for slot in readable)
     assert not any(readable_bitmap(replace(replica, state="fail")))
     assert not any(readable_bitmap(a_view()))
+
+
+@dataclass
+class Port:
+    """As much of a cluster as routing asks."""
+
+    view: ClusterView
+    machine: Any
+
+    def lease_over(self) -> None:
+        """There is none."""
+
+
+def test_a_slot_that_is_taken_over_is_the_old_owners_until_that_is_on_disk() -> None:
+    """A replica that is becoming a primary is read-only until then: a client may not be told so."""
+    told = replace(ClusterView.alone(Node(A, "1.1.1.1", 7000, 17000, flags=SLAVE, primary=B)), state="ok")
+    told = told.with_nodes([Node(B, "2.2.2.2", 7001, 17001)]).assign(B, ALL_SLOTS)
+    decided = told.amend(A, flags=0, primary=None).assign(A, ALL_SLOTS)
+    kv = EngineClient()
+    port = Port(told, SimpleNamespace(view=decided, settings=Settings()))
+    kv.engine.cluster = port  # type: ignore[assignment]  # see above
+    kv.engine.following = True
+    kv.engine.leaving.route(served_bitmap(told))
+    kv.engine.refresh_calm()
+    with refused("MOVED 15495 2.2.2.2:7001"):
+        kv("SET", "a", "b")
