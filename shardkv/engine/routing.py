@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..cluster.routing import Asker, refuse_waiting, route
@@ -10,6 +9,7 @@ from ..commands.session import Blocked, Session
 from ..commands.spec import Command
 from ..errors import ReplyError
 from ..keyspace.slots import key_slot
+from .gates import writes
 from .pausing import POSTPONED, may_write
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Routes:
         )
 
     def _redirect(
-        self, session: Session, command: Command, keys: list[bytes], slots: list[int], words: Sequence[bytes]
+        self, session: Session, command: Command, keys: list[bytes], slots: list[int], words: list[bytes]
     ) -> ReplyError | None:
         """The full decision for keys whose slot the served table does not settle."""
         assert self._engine.cluster is not None
@@ -70,7 +70,7 @@ class Routes:
             return database.values[slot].get(key) is None or database.expired(key, slot)
 
         asker = Asker(
-            write=_writes(session, command),
+            write=writes(self._engine, session, command, words),
             readonly=session.readonly,
             asking=session.asking or command.asks,
             migrate=command.name == "migrate",
@@ -96,10 +96,3 @@ def waiting_refusal(engine: Engine, session: Session, blocked: Blocked) -> Reply
     cluster = engine.cluster
     asker = Asker(write=blocked.command.is_write, readonly=session.readonly, tls=session.secure)
     return refuse_waiting(cluster.view, cluster.machine.settings, key_slot(next(iter(blocked.keys))), asker)
-
-
-def _writes(session: Session, command: Command) -> bool:
-    """Whether a request has the flag write, or for EXEC: one of those queued. PFCOUNT, which only may, has not."""
-    if command.name == "exec":
-        return any(queued.is_write for queued, _ in session.queue or ())
-    return command.is_write

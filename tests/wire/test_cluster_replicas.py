@@ -75,8 +75,11 @@ def _check_reads(client: Client, primary: Node) -> None:
     assert moved.text == f"MOVED 12182 127.0.0.1:{primary.port}"
     assert client("READONLY") == "OK"
     assert client("GET", "{foo}1") == b"1"
-    assert isinstance(client("SET", "{foo}1", 2), Refusal)
+    assert client("SET", "{foo}1", 2) == moved
     assert isinstance(client("GET", "bar"), Refusal)
+    # A script says itself which of both it is.
+    assert client("EVAL", "#!lua flags=no-writes\nreturn redis.call('GET', KEYS[1])", 1, "{foo}1") == b"1"
+    assert client("EVAL", "#!lua\nreturn redis.call('SET', KEYS[1], 2)", 1, "{foo}1") == moved
 
 
 def _promoted(node: Node) -> bool:
