@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: What a name costs beside its own bytes that a session watches, listens to or has invalidations for: its places in the
 #: tables of both sides.
 NAME_BYTES: Final = 400
+#: So much for names is part of what every session costs: whoever watches a few keys is not weighed for that.
+FEW_NAMES_BYTES: Final = 4096
 #: What a session costs beside its buffers, in bytes: about what the object and its containers take.
 SESSION_BYTES: Final = 1600
 
@@ -118,10 +120,12 @@ class Session:
 
     @property
     def names_bytes(self) -> int:
-        """The memory for the names that it watches, listens to or has invalidations for."""
+        """The memory for the names that it watches, listens to or has invalidations for; 0 for a few."""
+        size = self.watched_bytes + self.subscribed_bytes
         tracking = self.tracking
-        prefixes = 0 if tracking is None else NAME_BYTES * len(tracking.prefixes) + tracking.prefixes_bytes
-        return self.watched_bytes + self.subscribed_bytes + prefixes
+        if tracking is not None:
+            size += NAME_BYTES * len(tracking.prefixes) + tracking.prefixes_bytes
+        return size if size > FEW_NAMES_BYTES else 0
 
     @property
     def held(self) -> bool:

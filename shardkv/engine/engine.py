@@ -106,6 +106,7 @@ class Engine:
         self.sinks: list[Sink] = []  #: who gets what is propagated
         self.propagation = Propagation(self, self.sinks)
         self.in_script = False
+        self._behind = False  #: a command has taken so long that it is later than ``now``
         self.observer = Observer(self)
         self.slow_log = self.observer.slow_log
         self.slot_counts: SlotCounts | None = None
@@ -188,6 +189,7 @@ class Engine:
 
     def _catch_up(self) -> None:
         """A command took its time: what follows in the same batch, and whoever it woke, finds that time passed."""
+        self._behind = False
         running = self.messages.running
         self.begin(max(self.now, self.world.microseconds() // 1000), obeying=not self.horizon)
         self.messages.running = running
@@ -319,6 +321,8 @@ class Engine:
         reply = self._invoke(ctx, command, words)
         if ctx.dirty or self.propagation.pending:
             self.send_effects(ctx, words)
+        if self._behind:
+            self._catch_up()
         if self.waiting.ready:
             self.waiting.serve()
         return reply
@@ -355,8 +359,8 @@ class Engine:
         stats.microseconds += microseconds
         if observer.tracks:
             stats.durations.add(microseconds)
-        if seconds >= EXACT_SECONDS and not ctx.inside:
-            self._catch_up()
+        if seconds >= EXACT_SECONDS:
+            self._behind = True
         if seconds >= observer.slow and session.blocked is None:
             observer.took(session, command, words, seconds)
         if observer.onlookers and not scripted:

@@ -95,7 +95,7 @@ class Observer:
         self._large_request = request if request >= 0 else inf
         self.large_reply = reply if reply >= 0 else inf
         classes = config.client_output_buffer_limit
-        self.long_output = min(self.large_reply, *(classes[kind][0] or inf for kind in ("normal", "pubsub")))
+        self.long_output = min(self.large_reply, classes["normal"][0] or inf, classes["pubsub"][0] or inf)
         self.tracks = config.latency_tracking
 
     # ---- commands that are slow

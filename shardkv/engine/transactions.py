@@ -26,14 +26,17 @@ class Transactions:
     def watch(self, session: Session, keys: Iterable[bytes]) -> None:
         """Watch keys of the session's database until EXEC, DISCARD or UNWATCH."""
         self._engine.watches.add(session, keys)
-        self._engine.limits.weigh(session)
+        if session.names_bytes:
+            self._engine.limits.weigh(session)
         self._engine.refresh_calm()
 
     def unwatch(self, session: Session) -> None:
         """Forget what a session watches."""
         if session.watching:
+            weighed = session.names_bytes
             self._engine.watches.remove(session)
-            self._engine.limits.weigh(session)
+            if weighed:
+                self._engine.limits.weigh(session)
             self._engine.refresh_calm()
         session.watch_broken = False
 

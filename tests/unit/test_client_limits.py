@@ -108,7 +108,7 @@ def test_what_comes_behind_a_wait_is_bounded_by_its_memory(kv: EngineClient) -> 
 
 def test_the_names_that_a_client_keeps_count_until_it_gives_them_up(kv: EngineClient) -> None:
     limits = kv.engine.limits
-    name = "x" * 1000
+    name = "x" * 5000
     for keep, give_up in (
         (["WATCH", name, "b"], ["UNWATCH"]),
         (["SUBSCRIBE", name, "b"], ["UNSUBSCRIBE"]),
@@ -120,11 +120,13 @@ def test_the_names_that_a_client_keeps_count_until_it_gives_them_up(kv: EngineCl
     ):
         for _ in range(2):  # what is there already counts once
             kv.send(*keep)
-            assert limits.total == 1001 + 2 * NAME_BYTES, keep
+            assert limits.total == 5001 + 2 * NAME_BYTES, keep
         kv.send(*give_up)
         assert limits.total == 0, give_up
-    kv.send("WATCH", name)
+    kv.send("WATCH", "a")
+    assert limits.total == 0  # a few small ones are part of the session
     kv.send("SUBSCRIBE", name)
+    assert limits.total > 5000
     kv.engine.leave(kv.session)
     assert limits.total == 0
 
