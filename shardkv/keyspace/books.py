@@ -30,6 +30,8 @@ _UNSAID: Final = 64
 _PARTS: Final = 8
 #: Slots that are counted between two looks at the clock.
 _SLOTS_A_LOOK: Final = 32
+#: A database with no more keys is counted in one go: to look for them among all slots takes longer.
+_FEW_KEYS: Final = 256
 
 
 class Books:
@@ -68,6 +70,10 @@ class Books:
         uncounted = self._uncounted
         while uncounted:
             database, slot = next(iter(uncounted.items()))
+            if not slot and database.size <= _FEW_KEYS:
+                self.used += sum(self._slot(database, held) for held in database.live)
+                del uncounted[database]
+                continue
             while slot < SLOT_COUNT:
                 for _ in range(_SLOTS_A_LOOK):
                     if database.values[slot]:

@@ -74,6 +74,18 @@ def test_without_a_policy_writes_are_refused_and_nothing_goes(kv: EngineClient) 
     assert told(kv, "stats", "evicted_keys") == "0"
 
 
+def test_a_limit_holds_at_once_though_there_are_many_small_databases(kv: EngineClient) -> None:
+    for index in range(16):
+        kv("SELECT", index)
+        kv("SET", "name", "ada")
+    kv("CONFIG", "SET", "maxmemory", 1)
+    kv("MULTI")
+    with refused(OUT):
+        kv("SET", "name", "eve")
+    kv("DISCARD")
+    assert books_are_true(kv)
+
+
 def test_volatile_policies_leave_keys_without_a_time_alone(kv: EngineClient) -> None:
     limited(kv, "volatile-random")
     fill(kv, 1000)
