@@ -18,7 +18,7 @@ from shardkv.cluster.found import claims_of
 from shardkv.cluster.machine import ClusterMachine
 from shardkv.cluster.nodes import MASTER, Node, NodeId, bitmap_of
 from shardkv.cluster.orders import Order, ResetNode
-from shardkv.cluster.routing import imported_slots, readable_bitmap, served_bitmap
+from shardkv.cluster.routing import exported_slots, imported_slots, readable_bitmap, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 from shardkv.commands.session import Session
@@ -242,8 +242,10 @@ class ClusterNode:
             awaiting, self._awaiting = self._awaiting, []
             for told in awaiting:
                 told()
+        spoken = self.driver.spoken
         self.driver.lasts()
-        self._reactor.hasten()  # messages are to be sent
+        if self.driver.spoken != spoken:
+            self._reactor.hasten()  # messages are to be sent
         self._reactor.flush_woken()
 
     def _route(self, view: ClusterView) -> None:
@@ -251,7 +253,7 @@ class ClusterNode:
             back = view.me.slots
             self._dropping.finish([s for s in self._dropping.slots if back >> s & 1 or s in view.importing])
         self._engine.leaving.route(served_bitmap(view))
-        self._engine.imported = imported_slots(view)
+        self._engine.imported, self._engine.exported = imported_slots(view), exported_slots(view)
         self._engine.replica_reads.route(readable_bitmap(view))
         # A replica serves the shard channels of its primary's slots; who subscribed after ASKING came early.
         shard = view.my_shard_primary.id
@@ -363,8 +365,10 @@ class ClusterNode:
     def order(self, order: Order) -> Any:
         """Carry out a CLUSTER command that changes something; its reply."""
         was_replica = self.machine.view.me.is_replica
+        spoken = self.driver.spoken
         reply = self.driver.order(order)
-        self._reactor.hasten()  # messages are to be sent
+        if self.driver.spoken != spoken:
+            self._reactor.hasten()  # messages are to be sent
         if isinstance(order, ResetNode) and was_replica and not isinstance(reply, ReplyError):
             self._file.settle()  # it follows nobody from now on
             self._engine.databases.empty()  # its keys were another node's

@@ -115,6 +115,7 @@ class ClusterDriver:
         self._served = 0  #: the slots of this node by the last route that was performed
         self._busy = False
         self._tickets = 0
+        self.spoken = 0  #: how often the bus was given something to do
         self._woken = trio.Event()
         self._sleeps_until = 0.0
 
@@ -199,10 +200,13 @@ class ClusterDriver:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Send(link, message):
+                self.spoken += 1
                 self._bus.send(link, message)
             case Connect():
+                self.spoken += 1
                 self._bus.connect(effect)
             case Disconnect(link):
+                self.spoken += 1
                 self._bus.disconnect(link)
             case Route(view):
                 if view is self._route_due:

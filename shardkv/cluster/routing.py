@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shardkv.errors import ReplyError
 
@@ -169,14 +170,25 @@ def imported_slots(view: ClusterView) -> frozenset[int]:
     return frozenset(slot for slot in view.importing if view.assigned >> slot & 1 and slot not in view.migrating)
 
 
+def exported_slots(view: ClusterView) -> frozenset[int]:
+    """The slots of which this node's MIGRATE may send keys away, whether they are here or not."""
+    return frozenset(view.migrating) if view.migrating and view.state == "ok" and view.me.is_primary else frozenset()
+
+
 def readable_bitmap(view: ClusterView) -> bytes:
     """The same for reads of those who said READONLY to a replica: the slots of its primary. All 0 on a primary."""
     primary = view.nodes.get(view.me.primary) if view.me.is_replica and view.me.primary is not None else None
-    return bytes(SLOTS) if primary is None else _settled(view, primary)
+    return _table(0) if primary is None else _settled(view, primary)
 
 
 def _settled(view: ClusterView, owner: Node) -> bytes:
     slots = owner.slots if view.state == "ok" else 0
     if view.migrating or view.importing:
         slots &= ~bitmap_of([*view.migrating, *view.importing])
+    return _table(slots)
+
+
+@lru_cache(maxsize=4)
+def _table(slots: int) -> bytes:
+    """A set of slots as a table: the very same one for the same set as a moment ago."""
     return format(slots, f"0{SLOTS}b")[::-1].encode().translate(_BITS_TO_FLAGS)

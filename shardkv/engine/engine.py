@@ -72,6 +72,7 @@ class Engine:
         self.stopwatch = stopwatch
         self.cluster: ClusterPort | None = None
         self.served = bytearray(b"\x01" * SLOT_COUNT)
+        self.exported: frozenset[int] = frozenset()  #: slots of this node of which MIGRATE sends keys away
         self.imported: frozenset[int] = frozenset()  #: slots of others that are served to those who say ASKING
         self.hidden: dict[int, bool] = {}  #: slots with keys that are not this node's; see ``Database``
         count = config.cluster_databases if config.cluster_enabled else config.databases

@@ -35,7 +35,9 @@ class Leaving:
         return len(self._keys) + len(self._shut)
 
     def route(self, served: bytes) -> None:
-        """Other slots are served here from now on: 1 by slot."""
+        """Other slots are served here from now on: 1 by slot. The very same table as before is no news."""
+        if served is self._routed:
+            return
         self._routed = served
         self._engine.served[:] = served
         for slot in (*self._slots, *self._shut):

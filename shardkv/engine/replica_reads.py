@@ -21,16 +21,19 @@ _EVERYWHERE: Final = bytearray(b"\x01" * SLOT_COUNT)
 class ReplicaReads:
     """Runs reads for as long as they come. ``open`` is set anew with ``Engine.calm``."""
 
-    __slots__ = ("_engine", "_shard", "open")
+    __slots__ = ("_engine", "_routed", "_shard", "open")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._shard = bytearray(SLOT_COUNT)
+        self._routed = bytes(SLOT_COUNT)
         self.open = False  #: this node is a replica whose reads may take the short way
 
     def route(self, readable: bytes) -> None:
         """From now on these slots can be read here by who said READONLY, though another node serves them: 1 by slot."""
-        self._shard[:] = readable
+        if readable is not self._routed:
+            self._routed = readable
+            self._shard[:] = readable
 
     def run(self, session: Session, requests: list[list[bytes]], at: int) -> int:
         """Go on from ``at``; returns where the reads ended."""

@@ -48,6 +48,9 @@ class Routes:
             if not engine.leaving:
                 return None
         slots = [slot] if len(keys) == 1 else list(map(key_slot, keys))
+        exports = slot in engine.exported and command.name == "migrate" and not engine.leaving
+        if exports and slots.count(slot) == len(slots):
+            return None
         refusal = None if engine.cluster is None else self._redirect(session, command, keys, slots, words)
         if refusal is not None or not engine.leaving or (session.queue is not None and command.name != "exec"):
             return refusal

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shardkv.cluster.nodes import ALL_SLOTS, SLAVE, Node, bitmap_of_range
-from shardkv.cluster.routing import Asker, imported_slots, readable_bitmap, route, served_bitmap
+from shardkv.cluster.routing import Asker, exported_slots, imported_slots, readable_bitmap, route, served_bitmap
 from shardkv.cluster.settings import Endpoint, Settings
 from shardkv.cluster.view import ClusterView
 from tests.support.engine_client import EngineClient, refused
@@ -83,6 +83,17 @@ def test_what_is_imported_is_served_to_who_asks() -> None:
             assert (decision == "serve") == (slot in found or bool(served_bitmap(seen)[slot])), (slot, decision)
     assert imported_slots(view) == {COMING}
     assert imported_slots(views[1]) == {MINE, THEIRS, COMING}
+
+
+def test_what_is_exported_is_served_to_migrate() -> None:
+    """Two keys that are not there: any other command would be sent away."""
+    view = a_view()
+    for seen in (view, replace(view, state="fail"), view.follow(A, B), replace(view.follow(A, B), migrating={12: B})):
+        for slot in range(20):
+            decision = decide([slot, slot], Asker(write=True, migrate=True), view=seen, absent=[b"k0", b"k1"])
+            assert decision == "serve" or slot not in exported_slots(seen), (slot, decision)
+    assert exported_slots(view) == {LEAVING}
+    assert decide([LEAVING, LEAVING], absent=[b"k0", b"k1"]) == f"ASK {LEAVING} 2.2.2.2:7001"
 
 
 def test_while_the_cluster_is_down_only_what_is_allowed_is_served() -> None:
