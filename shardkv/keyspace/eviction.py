@@ -47,7 +47,7 @@ class Eviction(Protocol):
     """Chooses keys by one policy."""
 
     def choose(self, databases: Sequence[Database], samples: int, count: int) -> list[Batch]:
-        """Up to ``count`` keys to give up. One may be there twice, or be gone already. None, if there are none, or by
+        """About ``count`` keys to give up. One may be there twice, or be gone already. None, if there are none, or by
         chance."""
         raise NotImplementedError
 

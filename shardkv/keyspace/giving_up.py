@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .books import Books
     from .database import Database
 
-#: A dict with no more keys is not worth a look at its size.
+#: Dicts with no more keys are not worth a look at their size.
 _FEW: Final = 2
 
 
@@ -45,13 +45,11 @@ def give_up(database: Database, books: Books, keys: Sequence[bytes]) -> Sequence
     books.used -= _weight(database, books, keys, values)
     if database.expiring:
         _forget_times(database, books, slots, keys)
-    empty = []
-    for slot, held in zip(slots, held_in, strict=True):
-        if not held:
-            empty.append(slot)
-        elif len(held) > _FEW and type(held) is dict:
-            database.values[slot] = fitted(held)
-    database.emptied(dict.fromkeys(empty))
+    if database.size > _FEW * len(database.live):
+        for slot, held in zip(slots, held_in, strict=True):
+            if len(held) > _FEW and type(held) is dict:
+                database.values[slot] = fitted(held)
+    database.emptied({slot: None for slot, held in zip(slots, held_in, strict=True) if not held})
     return keys
 
 

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from .slots import SLOT_COUNT, SLOT_MASK
-from .usage import ROOMS, Usage
+from .usage import Usage
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 #: So many are met for each that ``maxmemory-samples`` says. With that the mean age of what LRU gives up is that of
 #: redis-server's choice, which draws the same keys more than once and leaves others out.
-FRUGAL: Final = 0.8
+FRUGAL: Final = 0.9
+#: More are not met at once, but for those in the last room.
+MOST_MET: Final = 4096
+#: Of those that were met so many are ranked, or a few more, to know what the worst are worth.
+RANKED: Final = 128
 
 
 class Walk:
@@ -37,22 +41,23 @@ class Walk:
         self._places: dict[Database, tuple[int, int]] = {}  #: how far each database's walk has come
 
     def choose(self, databases: Sequence[Database], samples: int, count: int) -> list[tuple[Database, list[bytes]]]:
-        """Up to ``count`` keys, by database."""
+        """About ``count`` keys by database, half as many again at most."""
         total = sum(database.size for database in databases)
         met: list[tuple[Database, list[bytes], list[int]]] = []
         for database in databases:
             if database.size and database.usage is not None:
-                share = int(samples * FRUGAL * count * database.size / total) + 1
+                share = min(int(samples * FRUGAL * count * database.size / total) + 1, database.size, MOST_MET)
                 met.append((database, *self._meet(database, database.usage, share)))
-        ranking = sorted(chain.from_iterable(worths for _, _, worths in met))
-        if not ranking:
+        every = met[0][2] if len(met) == 1 else list(chain.from_iterable(worths for _, _, worths in met))
+        if not every:
             return []
-        count = max(1, min(count, int(len(ranking) / samples / FRUGAL)))  # a choice among few is a poor one
-        least = ranking[count - 1]
-        equal = bisect(ranking, least)
-        if equal <= count + count // 2:
-            count = equal  # those that are worth the same go together
-        elif bisect_left(ranking, least) >= count // 2 > 0:
+        count = max(1, min(count, int(len(every) / samples / FRUGAL)))  # a choice among few is a poor one
+        step = max(1, len(every) // RANKED)
+        ranking = sorted(every[::step])
+        least = ranking[(count - 1) // step]
+        if bisect(ranking, least) * step <= count + count // 2:
+            count += count // 2  # those that are worth the same go together
+        elif bisect_left(ranking, least) * step >= count // 2 > 0:
             least -= 1  # or stay together, if there are too many
         found = []
         for database, keys, worths in met:
@@ -66,7 +71,7 @@ class Walk:
         keys: list[bytes] = []
         numbers: list[int] = []
         slot, inner = self._places.get(database, (self._first, 0))
-        for _ in range(max(ROOMS, count)):
+        for _ in range(SLOT_COUNT):
             if len(keys) >= count:
                 break
             room, slot, inner = usage.walk(slot, inner)
