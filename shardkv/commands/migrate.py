@@ -150,10 +150,11 @@ def migrate(ctx: Context, words: list[bytes]) -> Reply:
     keys: list[bytes] = []
     requests: list[tuple[bytes, ...]] = []
     packing = Packing.of(ctx.host.config)
+    db = ctx.db
     for name in wish.keys:
-        held = ctx.peek(name)
+        held = ctx.peek(name) if db.expiring else db.get(name)
         if held is not None:
-            expires_at = ctx.db.expiry(name) if ctx.db.expiring else None
+            expires_at = db.expiry(name) if db.expiring else None
             ttl = b"0" if expires_at is None else b"%d" % max(1, expires_at - ctx.now)
             keys.append(name)
             requests.append((verb, name, ttl, dump_packed(held, packing), *tail))
