@@ -122,7 +122,9 @@ class Cluster(Table, title="cluster"):
         Text(kept=True), "nodes.conf", "The file in which the node keeps its view of the cluster.", mutable=IMMUTABLE
     )
     cluster_node_timeout = Option(
-        Integer(0, LONG_MAX), 15_000, "Milliseconds that a node may be silent before its peers suspect it."
+        Integer(0, LONG_MAX),
+        15_000,
+        "Milliseconds that a node may be silent before its peers suspect it; fewer than 200 count as 200.",
     )
     cluster_port = Option(PORT, 0, "The port of the bus. 0: 10000 above the port for clients.", mutable=IMMUTABLE)
     cluster_auth_secret = Option(
