@@ -259,6 +259,9 @@ class Engine:
         reply = self.answer(session, words)
         if reply is POSTPONED:
             return
+        if session.is_replica and reply is not NO_REPLY:
+            self.replication.answered(session)
+            return
         ran = session.commands != carried_out
         if ran and (session.bulky or self.observer.weighs_each):
             self.observer.asked(session, words)

@@ -124,9 +124,13 @@ def fresh_enough(engine: Engine, session: Session, command: Command, words: list
     return ReplyError("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
 
 
+_NOT_FOR_REPLICAS: Final = Flags.WRITE | Flags.READONLY | Flags.MAY_REPLICATE | Flags.BLOCKING | Flags.PUBSUB
+
+
 def not_from_replicas(engine: Engine, session: Session, command: Command, words: list[bytes]) -> Any:
-    """What a replica's connection asks for must not touch keys: its replies would be lost in the stream."""
-    if not session.is_replica or not command.flags & (Flags.WRITE | Flags.READONLY | Flags.MAY_REPLICATE):
+    """What a replica's connection asks for must not touch keys, nor have answers that come later: these would stand in
+    its stream."""
+    if not session.is_replica or not command.flags & _NOT_FOR_REPLICAS:
         return None
     return ReplyError("ERR Replica can't interact with the keyspace")
 

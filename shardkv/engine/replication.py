@@ -140,6 +140,12 @@ class Replication:
         self._log("notice", f"Connection with replica {name(replica)} lost.")
         self.count_near()
 
+    def answered(self, session: Session) -> None:
+        """A replica has asked for something that has an answer, which would stand in its stream."""
+        told = f"Replica generated a reply to command '{session.last_command}', disconnecting it: {session.address}"
+        self._log("warning", told)
+        session.close_after_reply = True
+
     def disconnect_replicas(self) -> None:
         """End the links of all replicas: they come back and are told what has changed."""
         self.flush()

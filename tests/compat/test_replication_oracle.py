@@ -210,6 +210,18 @@ def test_writes_are_refused_without_enough_replicas_as_by_redis(both: tuple[Serv
     assert answers[0] == answers[1]
 
 
+def test_a_replica_that_asks_for_answers_is_cut_off_as_by_redis(both: tuple[Server, Server]) -> None:
+    """They would stand in its stream."""
+    asked = ("PING", "GET k", "SET k v", "NOSUCH", "SUBSCRIBE c", "MULTI", "REPLCONF nonsense x", "BLPOP k 0")
+    for server in both:
+        for question in asked:
+            follower = Follower(server)
+            follower.client.send(*question.split())
+            assert follower.client.hung_up(), question
+            follower.client.close()
+        assert "Replica generated a reply to command 'ping', disconnecting it: " in server.log()
+
+
 _WRITES: Final = "#!lua\nreturn 1"
 _READS: Final = "#!lua flags=no-writes\nreturn 1"
 SCRIPTS: Final = [
