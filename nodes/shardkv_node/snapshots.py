@@ -240,7 +240,14 @@ class Snapshots:
         # Replicas may go on where the snapshot was taken if they are told what is left out of it, as far as the
         # backlog has room for that.
         remembered = config.repl_backlog_size
-        loader = RdbLoader(config, find, clock.unix_ms(), size=progress.total, remembered_max=remembered)
+        loader = RdbLoader(
+            config,
+            find,
+            clock.unix_ms(),
+            keep_expired=self._is_replica(),
+            size=progress.total,
+            remembered_max=remembered,
+        )
         keys = 0
         step = min(STEP_BYTES, config.loading_process_events_interval_bytes)
         for offset in load_steps(file, loader, self.path, step):
@@ -250,6 +257,13 @@ class Snapshots:
             keys = loader.keys
         self._restore_functions(loader)
         return loader
+
+    def _is_replica(self) -> bool:
+        """Whether what is loaded is a copy: its primary says what has expired, and may have given it more time."""
+        engine = self._engine
+        if engine.cluster is not None:
+            return bool(engine.cluster.view.me.is_replica)
+        return engine.replication.address is not None or self._config.replicaof is not None
 
     def _restore_functions(self, loader: RdbLoader, *, flush: bool = True, replace: bool = False) -> None:
         try:
