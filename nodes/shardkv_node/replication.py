@@ -94,9 +94,9 @@ class ReplicationManager:
         if known and offset is not None:
             name = replication_id.decode("ascii", "replace")
             left_out, self._snapshots.left_out = self._snapshots.left_out, []
-            self._replication.restore(
-                name, offset, left_out, complete=len(left_out) == self._engine.snapshots.expired_keys
-            )
+            complete = len(left_out) == self._engine.snapshots.expired_keys
+            copy = self._snapshots.is_replica()
+            self._replication.restore(name, offset, left_out, complete=complete, copy=copy)
         if address is not None:
             self._replication.follow(*address)
             if known and self._replication.feed_in is not None and selected < self._engine.config.databases:

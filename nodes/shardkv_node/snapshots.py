@@ -244,7 +244,7 @@ class Snapshots:
             config,
             find,
             clock.unix_ms(),
-            keep_expired=self._is_replica(),
+            keep_expired=self.is_replica(),
             size=progress.total,
             remembered_max=remembered,
         )
@@ -258,7 +258,7 @@ class Snapshots:
         self._restore_functions(loader)
         return loader
 
-    def _is_replica(self) -> bool:
+    def is_replica(self) -> bool:
         """Whether what is loaded is a copy: its primary says what has expired, and may have given it more time."""
         engine = self._engine
         if engine.cluster is not None:

@@ -267,14 +267,14 @@ class Replication:
         self.failover.succeeded()
 
     def restore(
-        self, replication_id: str, offset: int, left_out: Sequence[tuple[int, bytes]], *, complete: bool
+        self, replication_id: str, offset: int, left_out: Sequence[tuple[int, bytes]], *, complete: bool, copy: bool
     ) -> None:
-        """The data that were loaded belong to a history at this offset. A replica goes on there; a primary lets its
-        replicas go on there, under a name of its own, and with the deletion of those keys, by database, that had
-        expired meanwhile: unless these are not all there were (``complete``)."""
+        """The data that were loaded belong to a history at this offset. A replica (``copy``) goes on there; a primary
+        lets its replicas go on there, under a name of its own, and with the deletion of those keys, by database, that
+        had expired meanwhile: unless these are not all there were (``complete``)."""
         history = self.history
         history.offset = offset
-        if self.address is not None or self._config.replicaof is not None:
+        if copy:
             history.id = replication_id
             history.known = True
         elif complete:

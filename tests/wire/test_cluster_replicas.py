@@ -85,3 +85,23 @@ def _check_reads(client: Client, primary: Node) -> None:
 def _promoted(node: Node) -> bool:
     with node.client() as client:
         return replication(client)["role"] == "master" and state_of(node) == "ok"
+
+
+def test_a_replica_that_comes_back_from_its_snapshot_goes_on_from_there(cluster_nodes: Start) -> None:
+    primary, replica = cluster_nodes(2, cluster_node_timeout=5000, save="3600 1000000", repl_diskless_sync_delay=0)
+    with primary.client() as one, replica.client() as two:
+        one.must("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        two.must("CLUSTER", "MEET", primary.host, primary.port)
+        wait_for(lambda: two("CLUSTER", "REPLICATE", id_of(primary)) == "OK", 10)
+        wait_for(lambda: link_is_up(two) and one("SET", "foo", 1) == "OK", 20)
+        assert one("WAIT", 1, 5000) == 1
+        two.must("SAVE")
+    replica.kill()
+    with primary.client() as one:
+        one.must("SET", "foo", 2)
+    replica.start()
+    with primary.client() as one, replica.client() as two:
+        two.must("READONLY")
+        wait_for(lambda: two("GET", "foo") == b"2", 20)
+        stats = replication(one, "stats")
+        assert (stats["sync_full"], stats["sync_partial_ok"]) == ("1", "1")
