@@ -1,8 +1,7 @@
 """Errors that a client is told of: a code, a text, and nothing else.
 
 A ``ReplyError`` is the client's fault (or the state of the node, told to the client); an ``assert`` is ours; an
-``OSError`` is
-the world's and is handled at the rim. The texts are Redis's to the letter, for programs match on them.
+``OSError`` is the world's and is handled at the rim. The texts are Redis's to the letter, for programs match on them.
 """
 
 from __future__ import annotations

@@ -150,8 +150,8 @@ def document(seen: Survey, findings: list[Finding]) -> dict[str, Any]:
 def check(address: Address, access: Access, as_json: bool, dry_run: bool) -> None:
     """Verify that the cluster of HOST:PORT is whole and that its nodes agree.
 
-    Every slot served by exactly one primary, all nodes reachable and of one mind, no slot half moved.
-    Exit code 0: all well; 1: problems found, or the node cannot be asked.
+    Every slot served by exactly one primary, all nodes reachable and of one mind, no slot half moved. Exit code 0: all
+    well; 1: problems found, or the node cannot be asked.
     """
     if dry_run and not as_json:
         click.echo("A check changes nothing, with or without --dry-run.", err=True)

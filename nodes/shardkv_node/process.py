@@ -81,9 +81,9 @@ def cpu_seconds() -> tuple[float, float, float, float]:
 def tune_collector() -> None:
     """Keep the cycle collector away from the data.
 
-    What lives long is frozen, young objects are looked at in larger portions, and the oldest generation is never
-    walked by itself: a pass over a
-    million containers would stall every client. The engine makes no cycles on the way of a request.
+    What lives long is frozen, young objects are looked at in larger portions, and the oldest generation is never walked
+    by itself: a pass over a million containers would stall every client. The engine makes no cycles on the way of a
+    request.
     """
     gc.collect()
     gc.freeze()

@@ -1,12 +1,10 @@
 """The data plane: every client socket of the node, owned by one trio task.
 
-The task waits for the poller's own descriptor, then polls it itself for up to ``ROUNDS_SECONDS`` before it goes back
-to trio, so that the bus, the timers and the other
-tasks are never starved. While clients keep it busy a round that finds nothing ready waits in the kernel for the next
-request (a millisecond at most): going through
-trio's scheduler for each would cost more than the request. For each ready socket: one ``recv``, all complete requests,
-one ``send``. What a socket does not take stays
-with its connection until it is writable again.
+The task waits for the poller's own descriptor, then polls it itself for up to ``ROUNDS_SECONDS`` before it goes back to
+trio, so that the bus, the timers and the other tasks are never starved. While clients keep it busy a round that finds
+nothing ready waits in the kernel for the next request (a millisecond at most): going through trio's scheduler for each
+would cost more than the request. For each ready socket: one ``recv``, all complete requests, one ``send``. What a
+socket does not take stays with its connection until it is writable again.
 """
 
 from __future__ import annotations
@@ -306,8 +304,7 @@ class Reactor:
 
     def _go_on(self, connection: Connection) -> None:
         """Carry out what waits in a session, in portions, and send in between: a long pipeline of large replies must
-        not be held in memory as
-        a whole. A client that leaves too much unread goes on when it has taken some."""
+        not be held in memory as a whole. A client that leaves too much unread goes on when it has taken some."""
         session = connection.session
         portion = FIRST_PORTION
         until = stopwatch() + TURN_SECONDS
@@ -549,8 +546,7 @@ class Reactor:
     # ---- once a while
 
     def sweep(self) -> None:
-        """Close idle clients, apply soft output limits and changed options; called about
-        ten times a second."""
+        """Close idle clients, apply soft output limits and changed options; called about ten times a second."""
         self.reception.look()
         if self._config.maxmemory_clients:
             self._engine.limits.evict()

@@ -1,10 +1,9 @@
 """nodes.conf: the view as text, in Redis's own format, and back.
 
-A line a node, as CLUSTER NODES prints it, then ``vars currentEpoch N lastVoteEpoch N``, and vars of our own where
-there is something to say in them: ``straySlots 0-99,200``, ``takenSlots ID:5,7-9;ID:20`` (Redis skips those that it
-doesn't know). The line of vars
-stands last and every line ends with a newline, so a file that was cut anywhere is found out. Read is what 7.0 and 7.2+
-write: the address may have a bus port, a hostname and named extras
+A line a node, as CLUSTER NODES prints it, then ``vars currentEpoch N lastVoteEpoch N``, and vars of our own where there
+is something to say in them: ``straySlots 0-99,200``, ``takenSlots ID:5,7-9;ID:20`` (Redis skips those that it doesn't
+know). The line of vars stands last and every line ends with a newline, so a file that was cut anywhere is found out.
+Read is what 7.0 and 7.2+ write: the address may have a bus port, a hostname and named extras
 (``ip:port@bus,hostname,shard-id=...,tls-port=...``).
 """
 

@@ -26,8 +26,8 @@ class Asker:
     ``write``: the command (or, for EXEC, one of those queued) has the flag write. ``readonly``: the session said
     READONLY. ``asking``: it said ASKING just before, or the command has that flag (RESTORE-ASKING). ``migrate``: it is
     MIGRATE, which works on the slots that are on the move. ``across``: it works on two databases, and a key that is
-    missing in one says nothing of the other. ``shard_channels``: the keys are channels of sharded
-    pub/sub. ``tls``: the client came by TLS, so it is sent to TLS ports.
+    missing in one says nothing of the other. ``shard_channels``: the keys are channels of sharded pub/sub. ``tls``: the
+    client came by TLS, so it is sent to TLS ports.
     """
 
     write: bool = False

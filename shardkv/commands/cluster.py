@@ -1,8 +1,7 @@
 """CLUSTER, and the three words with which a client tells how it wants to be routed.
 
-Commands that ask render the machine's view; commands that change something hand the machine an order and answer what
-it says. On a node without cluster support
-all of them refuse alike.
+Commands that ask render the machine's view; commands that change something hand the machine an order and answer what it
+says. On a node without cluster support all of them refuse alike.
 """
 
 from __future__ import annotations

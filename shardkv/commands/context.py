@@ -1,9 +1,8 @@
 """What a command may do: the few verbs between its arguments and the keyspace.
 
 One ``Context`` serves all requests of an engine, one after the other. ``now`` is one and the same for the whole of a
-command. The consequences of
-a write have one verb, ``touch``; what the log and the replicas get is the request as it came, unless the command says
-``replicate``.
+command. The consequences of a write have one verb, ``touch``; what the log and the replicas get is the request as it
+came, unless the command says ``replicate``.
 """
 
 from __future__ import annotations

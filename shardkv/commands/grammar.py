@@ -1,8 +1,7 @@
 """The words that a command takes, as a small tree.
 
 From one tree come the arity, the key specs, the syntax line, COMMAND DOCS' arguments, and (``parsing.py``) the parser
-of the
-options. The constructors at the end of this file are the vocabulary; ``SET`` for example is::
+of the options. The constructors at the end of this file are the vocabulary; ``SET`` for example is::
 
     key("key", RW | ACCESS | UPDATE), value("value"),
     maybe(one_of("condition", flag("NX"), flag("XX"))), maybe(flag("GET")),

@@ -1,8 +1,8 @@
 """MIGRATE: keys go to another node, in one piece each, and are gone here once they are there.
 
-The command reads the values and hands a ``Shipment`` to the world; the client waits (inside a transaction or script
-the node does). Until the target has answered,
-writes to these keys wait as well (``engine.leaving``). What comes back is ``Outcome``, one answer for each key.
+The command reads the values and hands a ``Shipment`` to the world; the client waits (inside a transaction or script the
+node does). Until the target has answered, writes to these keys wait as well (``engine.leaving``). What comes back is
+``Outcome``, one answer for each key.
 """
 
 from __future__ import annotations

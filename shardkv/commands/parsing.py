@@ -1,8 +1,7 @@
 """From a grammar to a parser of the words behind a command's name.
 
 A command whose words are all plain keys and values needs no parser: its function is called with the words as they are.
-Where
-there are numbers or options, ``compile_parser`` builds one closure that returns ``(positional, keywords)``:
+Where there are numbers or options, ``compile_parser`` builds one closure that returns ``(positional, keywords)``:
 
 - leading arguments arrive in order, integers and doubles converted;
 - options arrive as keywords, in any order: ``flag("GET")`` as ``get=True``, ``integer("count", token="COUNT")`` as
@@ -11,8 +10,7 @@ there are numbers or options, ``compile_parser`` builds one closure that returns
 - what repeats at the end arrives as further positional words, untouched.
 
 Two phases, as most of Redis's own parsers: first the words are matched (``ERR syntax error``), then numbers are
-converted, in the
-order they were given.
+converted, in the order they were given.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One client connection as the engine knows it: who it is, what it has asked for, and the replies that wait for it.
 
 No socket in here. The rim (``shardkv_node.reactor``) owns one of these beside each connection, hands it requests, and
-sends what has gathered
-in ``out``.
+sends what has gathered in ``out``.
 """
 
 from __future__ import annotations

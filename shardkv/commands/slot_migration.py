@@ -1,8 +1,8 @@
 """Atomic slot migration, as Valkey 9 has it: CLUSTER MIGRATESLOTS at the source, and what it says to the target.
 
-The work is the node's (``shardkv_node.slot_jobs``); here are the words. SYNCSLOTS is for nodes
-among themselves: ``BEGIN name source slots...`` empties the slots and takes keys for them, ``RESTORE key ttl payload
-...`` and ``DEL key ...`` bring what they hold, ``TAKE`` makes the sender's slots this node's, under a new epoch.
+The work is the node's (``shardkv_node.slot_jobs``); here are the words. SYNCSLOTS is for nodes among themselves:
+``BEGIN name source slots...`` empties the slots and takes keys for them, ``RESTORE key ttl payload ...`` and ``DEL key
+...`` bring what they hold, ``TAKE`` makes the sender's slots this node's, under a new epoch.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """``@command``: a command is one small function under one declaration, and the rest derives from the two.
 
 ``TABLE`` maps each lower-case name (``get``, ``client|list``) to its ``Command``. A container (``CLIENT``) is declared
-by
-``container`` and finds its subcommands in the same table.
+by ``container`` and finds its subcommands in the same table.
 """
 
 from __future__ import annotations
@@ -226,11 +225,9 @@ def command(
     """Declare a command.
 
     ``name`` is as a user types it (``"CLIENT LIST"`` is a subcommand of an earlier ``container``). The decorated
-    function takes
-    ``(ctx, *words)``, or the parsed arguments when the grammar has numbers or options, or ``(ctx, words)`` with the
-    request as it
-    is when ``raw``. ``arity``, ``keys``, ``acl`` and ``drop_acl`` override what would be derived, each with a line of
-    why.
+    function takes ``(ctx, *words)``, or the parsed arguments when the grammar has numbers or options, or ``(ctx,
+    words)`` with the request as it is when ``raw``. ``arity``, ``keys``, ``acl`` and ``drop_acl`` override what would
+    be derived, each with a line of why.
     """
 
     def declare(body: F) -> F:

@@ -1,10 +1,8 @@
 """Who waits for which key, until when.
 
-A blocked client is a record, not a suspended stack: the keys it waits for, a deadline, and an ``attempt`` that is
-tried when one of the keys was touched.
-Clients of one key are served first come, first served; keys in the order in which they became ready; all after the
-command, transaction or script that
-touched them has ended.
+A blocked client is a record, not a suspended stack: the keys it waits for, a deadline, and an ``attempt`` that is tried
+when one of the keys was touched. Clients of one key are served first come, first served; keys in the order in which
+they became ready; all after the command, transaction or script that touched them has ended.
 """
 
 from __future__ import annotations

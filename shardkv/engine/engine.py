@@ -6,8 +6,7 @@ has come. A batch sees one time, but for a command in it that takes long: what f
 
 There are two ways through. A *plain* session on a *calm* node (nothing that a gate could object to) goes to a tuned
 twin or straight to the command (``shortway``); anybody else meets the gates in Redis's order. ``calm`` and ``plain``
-are
-set anew whenever one of the things that they summarise changes.
+are set anew whenever one of the things that they summarise changes.
 """
 
 from __future__ import annotations

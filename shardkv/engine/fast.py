@@ -7,8 +7,7 @@ who watches. So a twin proves that the plain command would have answered these v
 where something else has to be, the twin puts that into ``words``.
 
 ``123 in key`` asks whether there is a brace, the beginning of a hash tag: as an integer the search is three times
-cheaper than
-as bytes.
+cheaper than as bytes.
 """
 
 from __future__ import annotations

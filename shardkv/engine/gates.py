@@ -1,11 +1,9 @@
 """The checks before a command runs, in Redis's order (processCommand).
 
 Each gate is a small function that lets a request pass (None) or answers it: with a ``ReplyError``, or with
-``POSTPONED`` or ``QUEUED``. The order is the
-truth; ``Engine.run`` may skip the whole tuple only for a *plain* session on a *calm* node, which is to say: where none
-of them could fire.
-Gates that ask about the command alone are left out of a command's own tuple when they can never apply to it
-(``gates_of``).
+``POSTPONED`` or ``QUEUED``. The order is the truth; ``Engine.run`` may skip the whole tuple only for a *plain* session
+on a *calm* node, which is to say: where none of them could fire. Gates that ask about the command alone are left out of
+a command's own tuple when they can never apply to it (``gates_of``).
 """
 
 from __future__ import annotations

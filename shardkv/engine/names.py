@@ -1,8 +1,7 @@
 """From the words of a request to its command.
 
 Clients spell names as they like. The table starts with lower and upper case; any other spelling is learned when it is
-first met, up to a
-bound that keeps a hostile client from filling it.
+first met, up to a bound that keeps a hostile client from filling it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """One numbered database: a dict per hash slot, the expiry times beside it, and a count.
 
 ``values[slot]`` maps a key to its value; ``expires[slot]`` is None or maps a key to its expiry time in Unix
-milliseconds. The two lists
-are what the tuned commands touch directly; everybody else uses the methods. A string is ``bytes`` (``int`` after INCR,
-``bytearray`` after
-APPEND and its kin), any other type an object of ``shardkv.values``.
+milliseconds. The two lists are what the tuned commands touch directly; everybody else uses the methods. A string is
+``bytes`` (``int`` after INCR, ``bytearray`` after APPEND and its kin), any other type an object of ``shardkv.values``.
 
 A slot that holds very many keys (a hash tag) becomes ``Buckets``, which has the same small interface and can be walked
 in steps.
@@ -335,8 +333,7 @@ class Database:
         keys.
 
         The low 14 bits of a cursor are the slot, the rest the place inside a large slot. A walk passes at most 16384
-        slots, and
-        small slots are returned whole, so the cursor means the same on any node that holds the slot.
+        slots, and small slots are returned whole, so the cursor means the same on any node that holds the slot.
         """
         slot = cursor & SLOT_MASK
         inner = cursor >> 14
@@ -365,8 +362,8 @@ class Database:
         """A random key, or None when there are none, in O(1).
 
         A slot that holds keys is drawn and weighed by how many, through rejection against the largest slot seen. Where
-        the slots are
-        very uneven (one hash tag holds nearly all keys) the draws are bounded, at the price of a small bias.
+        the slots are very uneven (one hash tag holds nearly all keys) the draws are bounded, at the price of a small
+        bias.
         """
         live = self.live
         if self.hidden:

@@ -1,10 +1,8 @@
 """The active expire cycle: finds keys whose time has passed before anybody asks for them.
 
 Redis samples keys at random; here the unit of sampling is a slot, since the expiry times of a slot are one small dict.
-The cycle walks the
-slots with a cursor of its own and may stop after any of them, so its cost is bounded by the caller's budget, checked
-every few slots. A slot
-with very many expiry times is looked at in portions.
+The cycle walks the slots with a cursor of its own and may stop after any of them, so its cost is bounded by the
+caller's budget, checked every few slots. A slot with very many expiry times is looked at in portions.
 """
 
 from __future__ import annotations

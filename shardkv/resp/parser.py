@@ -6,8 +6,8 @@ memory, and what it returns is proven; only then is it taken. Whatever cannot be
 ``CarefulParser``, which is the truth and owns each request that a chunk's end cut in two.
 
 Where hiredis stands is found out by a probe: a request that nobody else can send is fed behind the chunk. If it comes
-out
-as the last request, the chunk ended between two requests; if the chunk ended inside one, the probe is swallowed by it.
+out as the last request, the chunk ended between two requests; if the chunk ended inside one, the probe is swallowed by
+it.
 """
 
 from __future__ import annotations
@@ -193,8 +193,7 @@ def _only_bulks(data: bytes, requests: list[list[bytes]]) -> bool:
     """Whether hiredis can only have met arrays of bulk strings: its other types begin a line with another sign.
 
     Words that are no bytes (integers, nulls, nested arrays) do not join. As integers the search for a sign is three
-    times
-    cheaper than as bytes, and only where one is found it matters whether it begins a line.
+    times cheaper than as bytes, and only where one is found it matters whether it begins a line.
     """
     # In this order: + = ( ~ | % >
     if (

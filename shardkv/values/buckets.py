@@ -1,15 +1,13 @@
 """A mapping of bytes that can be walked in steps with a cursor that survives growth.
 
-A Python dict cannot be entered in its middle, so a large one is kept as many small ones: linear hashing by the low
-bits of a hash
-that is the same in every process (CRC-32), so that a cursor means the same on another node. Each bucket stands for all
-hashes
-that end in its ``level`` low bits, and buckets split one at a time: no insert ever rehashes everything.
+A Python dict cannot be entered in its middle, so a large one is kept as many small ones: linear hashing by the low bits
+of a hash that is the same in every process (CRC-32), so that a cursor means the same on another node. Each bucket
+stands for all hashes that end in its ``level`` low bits, and buckets split one at a time: no insert ever rehashes
+everything.
 
 A cursor is a hash; buckets are visited in the order of their bit-reversed suffixes, in which a split only divides an
-interval.
-So an element that is present from start to end of a walk is returned at least once, however the mapping grows or
-shrinks.
+interval. So an element that is present from start to end of a walk is returned at least once, however the mapping grows
+or shrinks.
 """
 
 from __future__ import annotations

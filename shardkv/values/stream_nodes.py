@@ -80,8 +80,8 @@ class Node:
     """Entries in a row. ``first`` is the id it was begun with, ``last`` the latest it ever held; both may be gone.
 
     ``size`` is that of Redis's listpack. While ``data`` is a ``Listpack`` the node is kept as it was read: nothing but
-    its counts may be asked (``stream_listpacks.unfold`` comes before). A loader
-    adds the entries that are left and sets it, ``deleted`` and ``last``.
+    its counts may be asked (``stream_listpacks.unfold`` comes before). A loader adds the entries that are left and sets
+    it, ``deleted`` and ``last``.
     """
 
     __slots__ = ("count", "data", "deleted", "fields", "first", "last", "size")

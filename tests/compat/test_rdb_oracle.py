@@ -179,7 +179,19 @@ def test_payloads_and_errors_are_those_of_redis(oracle: Redis) -> None:
     assert differences(oracle, SAME, resp3=True) == []
 
 
-@pytest.mark.parametrize("body", [b"\x00\x05hello", b"\x02\x00", b"\x02\x02\x01a\x01a", b"\x0b\x03abc", b""])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x00\x05hello",
+        b"\x02\x00",
+        b"\x02\x02\x01a\x01a",
+        b"\x0b\x03abc",
+        b"\x12\x01\x01\x00",
+        b"\x12\x02\x01\x01a\x01\x00",
+        b"\x12\x02\x01\x01a\x02\x00",
+        b"",
+    ],
+)
 @pytest.mark.parametrize("version", [1, 9, 10])
 def test_what_is_restored_and_what_refused_is_the_same(oracle: Redis, body: bytes, version: int) -> None:
     script = [[b"RESTORE", b"k", b"0", sealed(body, version)], [b"GET", b"k"]]

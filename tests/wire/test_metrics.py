@@ -133,9 +133,10 @@ def test_a_primary_and_its_replica_tell_of_each_other(start_node: Start) -> None
     replica = start_node(metrics_port=ports[1], replicaof=("127.0.0.1", primary.port))
     wait_for(lambda: value(families(ports[1]), "redis_master_link_up", master_port=str(primary.port)) == 1)
     wait_for(lambda: value(families(ports[0]), "redis_connected_slave_lag_seconds", slave_state="online") <= 1)
-    found = families(ports[0])
-    assert value(found, "redis_connected_slaves") == 1
-    assert value(found, "redis_connected_slave_offset_bytes", slave_port=str(replica.port)) > 0
+    with primary.client() as client:
+        client.must("SET", "k", "v")
+    wait_for(lambda: value(families(ports[0]), "redis_connected_slave_offset_bytes", slave_port=str(replica.port)) > 0)
+    assert value(families(ports[0]), "redis_connected_slaves") == 1
     found = families(ports[1])
     assert value(found, "redis_slave_info", master_host="127.0.0.1", read_only="1") == 1
     assert value(found, "redis_instance_info", role="slave") == 1

@@ -107,6 +107,8 @@ def decode_quicklist_2(data: bytes, at: int, config: Config) -> tuple[ListValue,
         for _ in range(count):
             kind, at = read_length(data, at)
             blob, at = read_string(data, at)
+            if not blob:
+                raise Malformed("a node of a list has nothing in it")
             if kind == opcodes.PACKED:
                 elements += listpack.decode(blob)
             elif kind == opcodes.PLAIN:
