@@ -20,7 +20,7 @@ from typing import Final
 
 import trio
 
-from shardkv.commands.host import ChildFacts
+from shardkv.commands.world import ChildFacts
 
 from . import clock
 from .process import private_dirty_bytes

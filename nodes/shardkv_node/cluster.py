@@ -61,7 +61,7 @@ class NodesFileFault(Exception):
 
 
 class ClusterNode:
-    """Implements ``shardkv.commands.host.ClusterPort`` for the engine."""
+    """Implements ``shardkv.commands.ports.ClusterPort`` for the engine."""
 
     def __init__(self, engine: Engine, reactor: Reactor, config: Config, log: Log, path: Path, tls: Tls) -> None:
         self._engine = engine

@@ -153,7 +153,7 @@ class Snapshots:
         self._log("warning", f"Failed saving the DB to {self.path}: {error.strerror or error}")
 
     def emptied(self) -> bool:
-        """See ``shardkv.commands.host.World``."""
+        """See ``shardkv.commands.world.World``."""
         if self._children.running is not None and self._children.running.kind == "rdb":
             self._children.end()
         if not self._config.save:
@@ -272,7 +272,7 @@ class Snapshots:
             raise LoadFault(f"The snapshot {self.path} cannot be loaded: {fault}") from None
 
     def reload(self, *, flush: bool, merge: bool) -> None:
-        """See ``shardkv.commands.host.World``. Raises LoadFault."""
+        """See ``shardkv.commands.world.World``. Raises LoadFault."""
         engine = self._engine
         loader, found = load_aside(self.path, self._config, engine.now, engine.served)
         if not flush and not merge:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from shardkv.commands.host import Facts
 from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
+from shardkv.commands.world import Facts
 from shardkv.config import Config, rewrite
 from shardkv.errors import ReplyError
 from shardkv.scripting.debugger import Conversation
@@ -51,7 +51,7 @@ class Shutdown:
 
 
 class NodeWorld:
-    """Implements ``shardkv.commands.host.World``. What has a type only is set once it exists.
+    """Implements ``shardkv.commands.world.World``. What has a type only is set once it exists.
 
     ``farewells`` are called in order when the node is told to stop; one that raises OSError keeps it from stopping,
     unless the order says ``force``: then it must not.

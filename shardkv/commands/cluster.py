@@ -17,7 +17,8 @@ from ..resp.replies import OK, Reply, Verbatim
 from .context import Context
 from .flags import Doc, Flags
 from .grammar import block, flag, integer, maybe, one_of, value
-from .host import ClusterPort, Host
+from .host import Host
+from .ports import ClusterPort
 from .spec import command, container
 
 _ADMIN = Flags.ADMIN | Flags.STALE | Flags.NO_ASYNC_LOADING

@@ -48,7 +48,7 @@ _OPEN: Final = frozenset(command.name for command in TABLE.values() if command.f
 
 
 class Access:
-    """Implements ``shardkv.commands.host.AccessPort``."""
+    """Implements ``shardkv.commands.ports.AccessPort``."""
 
     def __init__(self, engine: Engine) -> None:
         """The users of ``user`` lines; raises RuleFault for one that makes none."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from ..commands.session import SESSION_BYTES
 
 if TYPE_CHECKING:
-    from ..commands.host import World
     from ..commands.session import Session
+    from ..commands.world import World
     from ..config import Config
     from .stats import Stats
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from hiredis import Reader
 
-from ..commands.host import Facts
 from ..commands.migrate import Outcome, Shipment
 from ..commands.session import Session
+from ..commands.world import Facts
 from ..config import Config
 from ..errors import ReplyError
 from .engine import Engine
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class NoWorld:
-    """Implements ``shardkv.commands.host.World`` for an engine that has none: what needs a process is refused."""
+    """Implements ``shardkv.commands.world.World`` for an engine that has none: what needs a process is refused."""
 
     def __init__(self) -> None:
         self.engine: Engine

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.context import Context
-from ..commands.host import ClusterPort, World
+from ..commands.ports import ClusterPort
 from ..commands.session import Session
 from ..commands.spec import TABLE, Command
+from ..commands.world import World
 from ..errors import ReplyError
 from ..keyspace.database import Database
 from ..keyspace.slots import SLOT_COUNT, key_slot

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..acl.selector import Reason
 from ..commands.connection import mode_of
-from ..commands.host import Facts
 from ..commands.spec import TABLE
 from ..commands.versions import REDIS_VERSION, SHARDKV_VERSION
+from ..commands.world import Facts
 from ..pubsub.channels import Way
 from .clients_info import clients
 from .memory_info import memory

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from ..commands.host import Facts
+from ..commands.world import Facts
 from ..keyspace.weight import ENTRY, EXPIRY
 from .footprint import STARTUP
 

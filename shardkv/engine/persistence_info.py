@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..commands.host import Facts
+from ..commands.world import Facts
 from ..persist.aof.state import REWRITING_CHILD
 from ..persist.snapshots import SNAPSHOT_CHILDREN
 

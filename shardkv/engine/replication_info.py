@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..commands.host import Facts
+from ..commands.world import Facts
 from ..replication.primary import Phase
 from ..replication.replica import ReplicaLink, State
 

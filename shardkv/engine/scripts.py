@@ -41,7 +41,7 @@ _FEW: Final = {b"%d" % count: count for count in range(10)}
 
 
 class Scripts:
-    """Implements ``shardkv.commands.host.ScriptsPort`` and ``shardkv.scripting.port.ScriptPort``."""
+    """Implements ``shardkv.commands.ports.ScriptsPort`` and ``shardkv.scripting.port.ScriptPort``."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from shardkv.commands.host import Facts
 from shardkv.commands.migrate import Outcome, Shipment
 from shardkv.commands.session import Session
+from shardkv.commands.world import Facts
 from shardkv.config import Config
 from shardkv.engine.engine import Engine
 from shardkv.errors import ReplyError

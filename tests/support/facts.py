@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shardkv.commands.host import Facts
+from shardkv.commands.world import Facts
 
 
 def some_facts(started: int) -> Facts:
