@@ -8,8 +8,8 @@ they became ready; all after the command, transaction or script that touched the
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Any, Final
 
 from ..commands.session import Blocked, Session
 from ..errors import ReplyError
@@ -21,15 +21,20 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
+#: Waits that have ended and are still kept for their time to come, at least.
+_ENDED_KEPT: Final = 64
+
+
 class Waiting:
     """All waits of one engine."""
 
-    __slots__ = ("_by_key", "_deadlines", "_engine", "_sessions", "ready")
+    __slots__ = ("_begun", "_by_key", "_deadlines", "_engine", "_sessions", "ready")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions: dict[Session, Blocked] = {}
         self._by_key: dict[tuple[int, bytes], dict[Session, None]] = {}
+        self._begun = 0  #: how many waits with a deadline there have been: of equal ones the first ends first
         self._deadlines: list[tuple[int, int, Session, Blocked]] = []
         self.ready: dict[tuple[int, bytes], None] = {}
 
@@ -55,11 +60,19 @@ class Waiting:
         session.refresh()
         self._sessions[session] = blocked
         if blocked.deadline is not None:
-            heappush(self._deadlines, (blocked.deadline, session.id, session, blocked))
+            self._remember(session, blocked, blocked.deadline)
         for key in blocked.keys:
             self._by_key.setdefault((blocked.db.index, key), {})[session] = None
         if blocked.keys:
             self._engine.refresh_calm()
+
+    def _remember(self, session: Session, blocked: Blocked, deadline: int) -> None:
+        """When a wait ends. Those that have ended before their time are thrown out when they are the larger part."""
+        self._begun += 1
+        heappush(self._deadlines, (deadline, self._begun, session, blocked))
+        if len(self._deadlines) > 2 * len(self._sessions) + _ENDED_KEPT:
+            self._deadlines = [entry for entry in self._deadlines if self._sessions.get(entry[2]) is entry[3]]
+            heapify(self._deadlines)
 
     def remove(self, session: Session) -> None:
         """End a wait, without a reply."""

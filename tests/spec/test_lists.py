@@ -143,6 +143,26 @@ def test_a_wait_ends_when_its_time_is_up(kv: EngineClient) -> None:
     assert kv.taken() == b"*-1\r\n"
 
 
+def test_a_wait_may_follow_another_at_once_and_ends_at_the_same_time(kv: EngineClient, other: EngineClient) -> None:
+    kv.send("BLPOP", "tasks", 0.5)
+    other("RPUSH", "tasks", "a")
+    assert kv.taken().endswith(b"$1\r\na\r\n")
+    kv.send("BLPOP", "tasks", 0.5)
+    kv.wait(500)
+    assert kv.taken() == b"*-1\r\n"
+
+
+def test_waits_that_have_ended_before_their_time_are_forgotten(kv: EngineClient, other: EngineClient) -> None:
+    idle = kv.other()
+    idle.send("BLPOP", "nothing", 3600)
+    for _ in range(1000):
+        kv.send("BLPOP", "tasks", 3600)
+        other("RPUSH", "tasks", "a")
+    assert len(kv.engine.waiting._deadlines) < 100
+    assert kv.engine.waiting.deadline == kv.now + 3_600_000
+    assert kv.engine.waiting.keys == 1
+
+
 def test_a_key_of_another_type_wakes_nobody(kv: EngineClient, other: EngineClient) -> None:
     kv.send("BLPOP", "tasks", 0)
     other("SADD", "tasks", "a")
