@@ -13,18 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
-from .drawing import Drawing
+from .drawing import Batch, Drawing
 from .walk import Walk
 
 if TYPE_CHECKING:
     from random import Random
 
     from .database import Database
-
-#: Keys of a database.
-Batch: TypeAlias = "tuple[Database, list[bytes]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,6 @@ class Eviction(Protocol):
     def choose(self, databases: Sequence[Database], samples: int, count: int) -> list[Batch]:
         """About ``count`` keys to give up. One may be there twice, or be gone already. None, if there are none, or by
         chance."""
-        raise NotImplementedError
 
 
 def eviction(policy: Policy, rng: Random) -> Eviction:

@@ -71,6 +71,13 @@ def send_off(node: Client, target: Target, key: str, timeout_ms: int = 20_000) -
     node.send("MIGRATE", "127.0.0.1", target.port, key, 0, timeout_ms)
 
 
+def carry_out(node: Client, target: Target, key: str) -> None:
+    """The target hears of a key and takes it, and the client is told."""
+    target.hear(key)
+    target.answer(b"+OK\r\n")
+    assert node.read() == "OK"
+
+
 def test_a_connection_is_kept_and_its_answers_may_come_in_pieces(node: Client, target: Target) -> None:
     for number, pieces in enumerate([(b"+OK\r\n",), (b"+OK\r\n",), (b"+O", b"K", b"\r\n"), (b"-BUSYKEY no\r", b"\n")]):
         send_off(node, target, f"key{number}")
@@ -86,34 +93,26 @@ def test_a_connection_is_kept_and_its_answers_may_come_in_pieces(node: Client, t
 def test_what_a_kept_connection_does_not_answer_goes_by_a_new_one(node: Client, target: Target) -> None:
     send_off(node, target, "first")
     target.accept()
-    target.hear("first")
-    target.answer(b"+OK\r\n")
-    assert node.read() == "OK"
+    carry_out(node, target, "first")
     # Closed after the request has come.
     send_off(node, target, "second")
     target.hear("second")
     target.connection.close()
     target.accept()
-    target.hear("second")
-    target.answer(b"+OK\r\n")
-    assert node.read() == "OK"
+    carry_out(node, target, "second")
     # Closed while nobody asked anything; garbage instead of an answer.
     target.connection.close()
     for key, broken in (("third", b"?what\r\n"), ("fourth", b"")):
         send_off(node, target, key)
         target.accept()
-        target.hear(key)
-        target.answer(b"+OK\r\n")
-        assert node.read() == "OK"
+        carry_out(node, target, key)
         send_off(node, target, f"{key} again")
         target.hear(f"{key} again")
         target.answer(broken)
         if not broken:
             target.connection.shutdown(socket.SHUT_WR)
         target.accept()
-        target.hear(f"{key} again")
-        target.answer(b"+OK\r\n")
-        assert node.read() == "OK"
+        carry_out(node, target, f"{key} again")
         target.connection.close()
     assert node("DBSIZE") == 0
 
@@ -122,9 +121,7 @@ def test_a_target_that_falls_silent_is_given_up_in_time(node: Client, target: Ta
     """Its key stays, and may be written to again."""
     send_off(node, target, "first")
     target.accept()
-    target.hear("first")
-    target.answer(b"+OK\r\n")
-    assert node.read() == "OK"
+    carry_out(node, target, "first")
     send_off(node, target, "silent", 200)
     target.hear("silent")
     assert node.read() == Refusal("IOERR error or timeout reading from target instance")
@@ -133,7 +130,5 @@ def test_a_target_that_falls_silent_is_given_up_in_time(node: Client, target: Ta
     # The connection is not used again: its answer may still come.
     send_off(node, target, "next")
     target.accept()
-    target.hear("next")
-    target.answer(b"+OK\r\n")
-    assert node.read() == "OK"
+    carry_out(node, target, "next")
     assert node("KEYS", "*") == [b"silent"]
